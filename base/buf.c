@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/buf.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define CAP_FIRST 256
+
+void base_buf_init(struct base_buf *buf, size_t max) {
+    *buf = (struct base_buf){.max = max};
+}
+
+void base_buf_deinit(struct base_buf *buf) {
+    free(buf->ptr);
+    base_buf_init(buf, buf->max);
+}
+
+void base_buf_wipe(struct base_buf *buf) {
+    if (buf->ptr) {
+        explicit_bzero(buf->ptr, buf->cap);
+    }
+    base_buf_deinit(buf);
+}
+
+void base_buf_clear(struct base_buf *buf) {
+    buf->len = 0;
+    buf->error = BERTH_OK;
+}
+
+static char *fail(struct base_buf *buf, int32_t code) {
+    buf->error = code;
+    return NULL;
+}
+
+char *base_buf_reserve(struct base_buf *buf, size_t more) {
+    if (buf->error) {
+        return NULL;
+    }
+    if (buf->cap - buf->len >= more && buf->ptr) {
+        return buf->ptr + buf->len;
+    }
+    if (more > buf->max - buf->len) {
+        return fail(buf, BERTH_E_TOO_LARGE);
+    }
+    size_t wanted = buf->len + more;
+    size_t cap = buf->cap ? buf->cap : CAP_FIRST;
+    while (cap < wanted) {
+        cap = cap > buf->max / 2 ? buf->max : cap * 2;
+    }
+    if (cap > buf->max) {
+        cap = buf->max;
+    }
+    char *grown = realloc(buf->ptr, cap ? cap : 1);
+    if (!grown) {
+        return fail(buf, BERTH_E_NO_MEMORY);
+    }
+    buf->ptr = grown;
+    buf->cap = cap;
+    return buf->ptr + buf->len;
+}
+
+void base_buf_append(struct base_buf *buf, const void *bytes, size_t len) {
+    char *to = len ? base_buf_reserve(buf, len) : NULL;
+    if (to) {
+        memcpy(to, bytes, len);
+        buf->len += len;
+    }
+}
+
+void base_buf_str(struct base_buf *buf, struct berth_str s) {
+    base_buf_append(buf, s.ptr, BASE_LEN(s));
+}
+
+void base_buf_cstr(struct base_buf *buf, const char *text) {
+    base_buf_append(buf, text, strlen(text));
+}
+
+void base_buf_char(struct base_buf *buf, char c) {
+    base_buf_append(buf, &c, 1);
+}
+
+void base_buf_format(struct base_buf *buf, const char *format, ...) {
+    va_list args;
+    va_start(args, format);
+    va_list again;
+    va_copy(again, args);
+    int len = vsnprintf(NULL, 0, format, args);
+    va_end(args);
+    char *to = len >= 0 ? base_buf_reserve(buf, (size_t)len + 1) : NULL;
+    if (to) {
+        (void)vsnprintf(to, (size_t)len + 1, format, again);
+        buf->len += (size_t)len;
+    }
+    va_end(again);
+}
+
+char *base_buf_take(struct base_buf *buf) {
+    char *ptr = buf->ptr;
+    base_buf_init(buf, buf->max);
+    return ptr;
+}

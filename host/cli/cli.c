@@ -1,0 +1,328 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "host/cli/cli.h"
+
+#include "host/cli/config.h"
+#include "host/cli/node_settings.h"
+#include "host/host.h"
+#include "host/version.h"
+
+#include <getopt.h>
+#include <limits.h>
+#include <locale.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+/* What -E and --plugin may be given how often. */
+#define REPEATS_MAX 128
+
+struct options {
+    const char *config;
+    const char *data;
+    const char *plugins[REPEATS_MAX];
+    size_t plugin_count;
+    const char *overrides[REPEATS_MAX];
+    size_t override_count;
+};
+
+/* Options of the commands; help is made from this table. */
+static const struct {
+    const char *name;
+    char letter;
+    const char *value;
+    const char *help;
+} option_table[] = {
+    {"config", 'c', "FILE", "the node's configuration (berth.yml)"},
+    {"data", 'd', "DIR", "the data directory (setting path.data)"},
+    {"plugin", 'p', "FILE", "a plugin to load; may be given several times"},
+    {"setting", 'E', "KEY=VALUE", "a setting, over what the configuration says; several times"},
+};
+
+static int fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+static int fail(const char *format, ...) {
+    va_list args;
+    va_start(args, format);
+    (void)fputs("berth: ", stderr);
+    (void)vfprintf(stderr, format, args);
+    (void)fputc('\n', stderr);
+    va_end(args);
+    return CLI_FAILED;
+}
+
+/* ---- the configuration ---- */
+
+static int32_t read_config_file(const char *path, struct settings_layer *layer,
+                                struct berth_error *error) {
+    int32_t code = config_read(path, layer, error);
+    if (code) {
+        return code;
+    }
+    char directory[PATH_MAX];
+    if (!realpath(path, directory)) {
+        return base_error(error, BERTH_E_IO, "cannot resolve [%s]", path);
+    }
+    char *slash = strrchr(directory, '/');
+    *(slash == directory ? slash + 1 : slash) = '\0';
+    return node_settings_resolve_paths(layer, directory, error);
+}
+
+/* Adds to berth.plugins what --plugin names. */
+static int32_t add_plugins(const struct options *options, struct settings_layer *layer,
+                           struct berth_error *error) {
+    const struct setting_value *known = settings_layer_get(layer, BERTH_STR("berth.plugins"));
+    struct berth_str all[2 * REPEATS_MAX];
+    uint32_t count = 0;
+    for (; known && count < known->item_count && count < REPEATS_MAX; count++) {
+        all[count] = known->items[count];
+    }
+    for (size_t i = 0; i < options->plugin_count; i++) {
+        all[count++] = base_cstr(options->plugins[i]);
+    }
+    bool ok = options->plugin_count == 0 ||
+              settings_layer_set(layer, BERTH_STR("berth.plugins"), true, all, count);
+    return ok ? BERTH_OK : base_error_memory(error);
+}
+
+static int32_t read_configuration(const struct options *options, struct settings_layer **out_layer,
+                                  struct berth_error *error) {
+    struct settings_layer *layer = settings_layer_create();
+    int32_t code = layer ? BERTH_OK : base_error_memory(error);
+    if (!code && options->config) {
+        code = read_config_file(options->config, layer, error);
+    }
+    for (size_t i = 0; i < options->override_count && !code; i++) {
+        code = config_override(layer, options->overrides[i], error);
+    }
+    if (!code && options->data) {
+        struct berth_str data = base_cstr(options->data);
+        code = settings_layer_set(layer, BERTH_STR("path.data"), false, &data, 1)
+                   ? BERTH_OK
+                   : base_error_memory(error);
+    }
+    code = code ? code : add_plugins(options, layer, error);
+    char here[PATH_MAX];
+    if (!code && !getcwd(here, sizeof here)) {
+        code = base_error(error, BERTH_E_IO, "the working directory is gone");
+    }
+    code = code ? code : node_settings_resolve_paths(layer, here, error);
+    if (code) {
+        settings_layer_destroy(layer);
+        return code;
+    }
+    *out_layer = layer;
+    return BERTH_OK;
+}
+
+/* A message about a line of the file begins with its name. */
+static int report(const struct options *options, const struct berth_error *error) {
+    bool line = strncmp(error->message, "line ", 5) == 0 && options->config;
+    return fail("%s%s%s", line ? options->config : "", line ? ": " : "", error->message);
+}
+
+/* ---- serve ---- */
+
+static void prepare_process(void) {
+    struct rlimit limit;
+    (void)signal(SIGPIPE, SIG_IGN);
+    (void)setlocale(LC_ALL, "C");
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+        limit.rlim_cur = limit.rlim_max;
+        (void)setrlimit(RLIMIT_NOFILE, &limit);
+    }
+}
+
+/* Signals are taken by sigwait, on this thread; all other threads inherit that they are blocked. */
+static void block_signals(sigset_t *out_set) {
+    (void)sigemptyset(out_set);
+    (void)sigaddset(out_set, SIGTERM);
+    (void)sigaddset(out_set, SIGINT);
+    (void)pthread_sigmask(SIG_BLOCK, out_set, NULL);
+}
+
+static int serve(const struct options *options) {
+    struct berth_error error = BASE_ERROR_INIT;
+    struct settings_layer *layer = NULL;
+    struct host *host = NULL;
+    struct log log;
+    sigset_t signals;
+    prepare_process();
+    block_signals(&signals);
+    if (read_configuration(options, &layer, &error)) {
+        return report(options, &error);
+    }
+    log_init(&log, STDERR_FILENO, BERTH_LOG_INFO);
+    int32_t code = host_create(layer, &log, &host, &error);
+    code = code ? code : host_listen(host, &error);
+    int status = code ? report(options, &error) : CLI_OK;
+    if (!code) {
+        int signal_number = 0;
+        (void)sigwait(&signals, &signal_number);
+        LOG(&log, BERTH_LOG_INFO, "stopping",
+            LOG_FIELD("signal", base_cstr(signal_number == SIGTERM ? "SIGTERM" : "SIGINT")));
+    }
+    host_destroy(host);
+    if (!code) {
+        LOG(&log, BERTH_LOG_INFO, "stopped", LOG_FIELD("version", BERTH_STR(BERTH_VERSION)));
+    }
+    log_deinit(&log);
+    return status;
+}
+
+/* ---- check-config ---- */
+
+static void remove_directory(const char *path) {
+    static const char *const files[] = {"berth.db",   "berth.db-wal", "berth.db-shm",
+                                        "berth.lock", "node.id",      "master.key"};
+    char name[PATH_MAX + 16];
+    for (size_t i = 0; i < BASE_COUNT(files); i++) {
+        (void)snprintf(name, sizeof name, "%s/%s", path, files[i]);
+        (void)unlink(name);
+    }
+    (void)snprintf(name, sizeof name, "%s/run", path);
+    (void)rmdir(name);
+    (void)rmdir(path);
+}
+
+/* Starts everything but the listening, on an empty data directory, and ends it again. */
+static int check_config(const struct options *options) {
+    struct berth_error error = BASE_ERROR_INIT;
+    struct settings_layer *layer = NULL;
+    struct host *host = NULL;
+    struct log log;
+    char data[] = "/tmp/berth-check-XXXXXX";
+    prepare_process();
+    if (!mkdtemp(data)) {
+        return fail("cannot make a directory in /tmp");
+    }
+    struct options with_data = *options;
+    with_data.data = data;
+    int32_t code = read_configuration(&with_data, &layer, &error);
+    log_init(&log, STDERR_FILENO, BERTH_LOG_ERROR);
+    code = code ? code : host_create(layer, &log, &host, &error);
+    host_destroy(host);
+    log_deinit(&log);
+    remove_directory(data);
+    if (code) {
+        return report(options, &error);
+    }
+    (void)printf("%s: the configuration is in order\n",
+                 options->config ? options->config : "no file");
+    return CLI_OK;
+}
+
+/* ---- the command line ---- */
+
+static const struct {
+    const char *name;
+    const char *help;
+    int (*run)(const struct options *options);
+} commands[] = {
+    {"serve", "run a node until SIGTERM or SIGINT", serve},
+    {"check-config", "read the configuration and try the plugins, without listening", check_config},
+};
+
+static int help(void) {
+    (void)puts("Berth " BERTH_VERSION ": a small host server that docks plugins.\n\n"
+               "usage: berth COMMAND [OPTION …]\n\ncommands:");
+    for (size_t i = 0; i < BASE_COUNT(commands); i++) {
+        (void)printf("  %-14s %s\n", commands[i].name, commands[i].help);
+    }
+    (void)puts("\noptions:");
+    for (size_t i = 0; i < BASE_COUNT(option_table); i++) {
+        char form[40];
+        (void)snprintf(form, sizeof form, "-%c, --%s %s", option_table[i].letter,
+                       option_table[i].name, option_table[i].value);
+        (void)printf("  %-26s %s\n", form, option_table[i].help);
+    }
+    (void)printf("  %-26s %s\n  %-26s %s\n", "-h, --help", "this text", "-V, --version",
+                 "the version");
+    (void)puts("\nexample:\n"
+               "  berth serve --data data --plugin ml_remote.so -E http.port=9200\n\n"
+               "exit status: 0 done, 1 failed, 2 the command line is wrong");
+    return CLI_OK;
+}
+
+static int usage(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+static int usage(const char *format, ...) {
+    va_list args;
+    va_start(args, format);
+    (void)fputs("berth: ", stderr);
+    (void)vfprintf(stderr, format, args);
+    (void)fputs("; see berth --help\n", stderr);
+    va_end(args);
+    return CLI_USAGE;
+}
+
+/* CLI_OK, or what to exit with; *out_done: there is nothing left to do. */
+static int read_options(int argc, char **argv, struct options *options, bool *out_done) {
+    static const struct option long_options[] = {
+        {"config", required_argument, NULL, 'c'},
+        {"data", required_argument, NULL, 'd'},
+        {"plugin", required_argument, NULL, 'p'},
+        {"setting", required_argument, NULL, 'E'},
+        {"help", no_argument, NULL, 'h'},
+        {"version", no_argument, NULL, 'V'},
+        {NULL, 0, NULL, 0},
+    };
+    int letter = 0;
+    opterr = 0;
+    while ((letter = getopt_long(argc, argv, ":c:d:p:E:hV", long_options, NULL)) != -1) {
+        switch (letter) {
+        case 'c':
+            options->config = optarg;
+            break;
+        case 'd':
+            options->data = optarg;
+            break;
+        case 'p':
+        case 'E': {
+            const char **list = letter == 'p' ? options->plugins : options->overrides;
+            size_t *count = letter == 'p' ? &options->plugin_count : &options->override_count;
+            if (*count == REPEATS_MAX) {
+                return usage("-%c is given more than %d times", letter, REPEATS_MAX);
+            }
+            list[(*count)++] = optarg;
+            break;
+        }
+        case 'h':
+            *out_done = true;
+            return help();
+        case 'V':
+            *out_done = true;
+            (void)puts("berth " BERTH_VERSION);
+            return CLI_OK;
+        case ':':
+            return usage("%s needs a value", argv[optind - 1]);
+        default:
+            return usage("the option %s is unknown", argv[optind - 1]);
+        }
+    }
+    return CLI_OK;
+}
+
+int cli_main(int argc, char **argv) {
+    struct options options = {0};
+    bool done = false;
+    int status = read_options(argc, argv, &options, &done);
+    if (done || status != CLI_OK) {
+        return status;
+    }
+    if (optind == argc) {
+        return usage("a command is missing");
+    }
+    if (optind + 1 < argc) {
+        return usage("[%s] is one argument too many", argv[optind + 1]);
+    }
+    for (size_t i = 0; i < BASE_COUNT(commands); i++) {
+        if (strcmp(argv[optind], commands[i].name) == 0) {
+            return commands[i].run(&options);
+        }
+    }
+    return usage("there is no command [%s]", argv[optind]);
+}

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The settings of the host itself: one table of them, and their values for the parts that use them.
+ */
+#ifndef HOST_CLI_NODE_SETTINGS_H
+#define HOST_CLI_NODE_SETTINGS_H
+
+#include "host/http/limits.h"
+#include "host/settings/settings.h"
+
+/* Whose settings they are, in listings. */
+#define NODE_SETTINGS_OWNER "host"
+
+/* Attributes that a node may have (node.attr.NAME). */
+#define NODE_ATTRIBUTES_MAX 32u
+
+/* Values for starting the node; the texts are views into the settings' file layer and defaults. */
+struct node_settings {
+    struct berth_str cluster_name;
+    struct berth_str node_name;
+    const struct berth_str *roles;
+    uint32_t role_count;
+    const struct berth_str *plugins;
+    uint32_t plugin_count;
+    struct berth_str data_path;
+    struct berth_str http_host;
+    uint16_t http_port;
+    uint32_t loops;
+    struct http_limits limits;
+    bool compression;
+    bool tls;
+    struct berth_str tls_certificate;
+    struct berth_str tls_key;
+    struct berth_str tls_key_password;
+    struct berth_str tls_ca;
+    bool tls_client_required;
+    uint32_t worker_threads;
+    uint32_t worker_queue;
+    bool store_sync_full;
+    struct berth_str log_level;
+    struct berth_str compatibility_version;
+    uint64_t shutdown_timeout_ms;
+};
+
+/* Declares the table, and each node.attr.NAME of the file. */
+int32_t node_settings_declare(struct settings *settings, struct berth_error *error);
+
+/* Reads the values that are in force. INVALID where two do not go together. */
+int32_t node_settings_read(const struct berth_settings_view *view, struct node_settings *out,
+                           struct berth_error *error);
+
+/*
+ * Makes relative file names among the layer's values absolute: they are meant from directory. Any
+ * call before may have made some absolute from another one.
+ */
+int32_t node_settings_resolve_paths(struct settings_layer *layer, const char *directory,
+                                    struct berth_error *error);
+
+#endif

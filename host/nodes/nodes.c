@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "host/nodes/nodes.h"
+
+#include "base/arena.h"
+#include "host/base/file.h"
+#include "host/base/id.h"
+
+#include <limits.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define ARENA_CHUNK 1024
+#define ADDRESS_MAX 300
+
+struct watch {
+    struct watch *next;
+    const char *owner;
+    berth_nodes_fn fn;
+    void *user;
+};
+
+struct nodes {
+    struct berth_node local;
+    pthread_mutex_t lock; /* guards watches, and is held while they are told */
+    struct watch *watches;
+    char id[ID_NODE_LENGTH + 1];
+    char address[ADDRESS_MAX];
+    struct base_arena arena;
+};
+
+static bool is_id(struct berth_str text) {
+    for (uint64_t i = 0; i < text.len; i++) {
+        char c = text.ptr[i];
+        if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+              c == '-' || c == '_')) {
+            return false;
+        }
+    }
+    return text.len == ID_NODE_LENGTH;
+}
+
+static int32_t load_id(struct nodes *nodes, const char *data_path, struct berth_error *error) {
+    char path[PATH_MAX];
+    BASE_BUF_AUTO text;
+    base_buf_init(&text, 256);
+    (void)snprintf(path, sizeof path, "%s/node.id", data_path);
+    int32_t code = file_read(path, &text, error);
+    if (code == BERTH_OK) {
+        struct berth_str id = base_str_trim(base_buf_view(&text));
+        if (!is_id(id)) {
+            return base_error(error, BERTH_E_CORRUPT, "[%s] does not hold a node id", path);
+        }
+        memcpy(nodes->id, id.ptr, ID_NODE_LENGTH);
+        return BERTH_OK;
+    }
+    if (code != BERTH_E_NOT_FOUND) {
+        return code;
+    }
+    id_generate(nodes->id, ID_NODE_LENGTH);
+    return file_write_private(path, base_str(nodes->id, ID_NODE_LENGTH), error);
+}
+
+/* Any name can be a role: what it means is the matter of whoever asks for it. */
+static int32_t check_role(struct berth_str role, struct berth_error *error) {
+    bool ok = role.len > 0;
+    for (uint64_t i = 0; i < role.len; i++) {
+        char c = role.ptr[i];
+        ok = ok && ((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_');
+    }
+    return ok ? BERTH_OK
+              : base_error(error, BERTH_E_INVALID,
+                           "node.roles: [" BASE_FMT
+                           "] is no role: lower case letters, digits and _, as in cluster_manager, "
+                           "data, ingest, ml",
+                           BASE_ARG(role));
+}
+
+static int32_t copy_options(struct nodes *nodes, const struct nodes_options *options,
+                            struct berth_error *error) {
+    struct base_arena *arena = &nodes->arena;
+    struct berth_str *roles = base_arena_array(arena, options->role_count + 1u, sizeof *roles);
+    struct berth_node_attribute *attributes =
+        base_arena_array(arena, options->attribute_count + 1u, sizeof *attributes);
+    struct berth_str name = base_arena_dup(arena, options->name);
+    bool ok = roles && attributes && name.ptr;
+    for (uint32_t i = 0; ok && i < options->role_count; i++) {
+        int32_t code = check_role(options->roles[i], error);
+        if (code) {
+            return code;
+        }
+        roles[i] = base_arena_dup(arena, options->roles[i]);
+        ok = roles[i].ptr != NULL;
+    }
+    for (uint32_t i = 0; ok && i < options->attribute_count; i++) {
+        attributes[i].name = base_arena_dup(arena, options->attributes[i].name);
+        attributes[i].value = base_arena_dup(arena, options->attributes[i].value);
+        ok = attributes[i].name.ptr && attributes[i].value.ptr;
+    }
+    nodes->local = (struct berth_node){.size = sizeof nodes->local,
+                                       .is_local = 1,
+                                       .id = base_str(nodes->id, ID_NODE_LENGTH),
+                                       .name = name,
+                                       .roles = roles,
+                                       .attributes = attributes,
+                                       .role_count = options->role_count,
+                                       .attribute_count = options->attribute_count};
+    return ok ? BERTH_OK : base_error_memory(error);
+}
+
+int32_t nodes_create(const struct nodes_options *options, struct nodes **out_nodes,
+                     struct berth_error *error) {
+    struct nodes *nodes = calloc(1, sizeof *nodes);
+    if (!nodes) {
+        return base_error_memory(error);
+    }
+    base_arena_init(&nodes->arena, ARENA_CHUNK);
+    (void)pthread_mutex_init(&nodes->lock, NULL);
+    int32_t code = load_id(nodes, options->data_path, error);
+    if (!code) {
+        code = copy_options(nodes, options, error);
+    }
+    if (code) {
+        nodes_destroy(nodes);
+        return code;
+    }
+    *out_nodes = nodes;
+    return BERTH_OK;
+}
+
+void nodes_destroy(struct nodes *nodes) {
+    if (nodes) {
+        nodes_unwatch(nodes, NULL);
+        (void)pthread_mutex_destroy(&nodes->lock);
+        base_arena_deinit(&nodes->arena);
+        free(nodes);
+    }
+}
+
+int32_t nodes_set_address(struct nodes *nodes, const char *host, uint16_t port) {
+    bool v6 = strchr(host, ':') != NULL;
+    int len = snprintf(nodes->address, sizeof nodes->address, v6 ? "[%s]:%u" : "%s:%u", host, port);
+    if (len >= (int)sizeof nodes->address) {
+        return BERTH_E_TOO_LARGE;
+    }
+    nodes->local.address = base_str(nodes->address, (size_t)len);
+    (void)pthread_mutex_lock(&nodes->lock);
+    for (const struct watch *watch = nodes->watches; watch; watch = watch->next) {
+        watch->fn(watch->user, &nodes->local, 1);
+    }
+    (void)pthread_mutex_unlock(&nodes->lock);
+    return BERTH_OK;
+}
+
+int32_t nodes_watch(struct nodes *nodes, const char *owner, berth_nodes_fn fn, void *user,
+                    struct berth_error *error) {
+    struct watch *watch = malloc(sizeof *watch);
+    if (!watch) {
+        return base_error_memory(error);
+    }
+    (void)pthread_mutex_lock(&nodes->lock);
+    *watch = (struct watch){nodes->watches, owner, fn, user};
+    nodes->watches = watch;
+    (void)pthread_mutex_unlock(&nodes->lock);
+    return BERTH_OK;
+}
+
+/* owner NULL: all of them. */
+void nodes_unwatch(struct nodes *nodes, const char *owner) {
+    (void)pthread_mutex_lock(&nodes->lock);
+    struct watch **link = &nodes->watches;
+    while (*link) {
+        struct watch *watch = *link;
+        if (!owner || strcmp(watch->owner, owner) == 0) {
+            *link = watch->next;
+            free(watch);
+        } else {
+            link = &watch->next;
+        }
+    }
+    (void)pthread_mutex_unlock(&nodes->lock);
+}
+
+const struct berth_node *nodes_local(const struct nodes *nodes) {
+    return &nodes->local;
+}
+
+uint32_t nodes_count(const struct nodes *nodes) {
+    (void)nodes;
+    return 1;
+}
+
+bool node_has_role(const struct berth_node *node, struct berth_str role) {
+    for (uint32_t i = 0; i < node->role_count; i++) {
+        if (base_str_eq(node->roles[i], role)) {
+            return true;
+        }
+    }
+    return false;
+}

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A generation: one loaded file of a plugin, with its instance and all that it registered.
+ *
+ * The host moves it through the states of berth/lifecycle.h, on the control thread. What it
+ * registers is recorded under it and swept when it stops.
+ */
+#ifndef HOST_PLUGINS_GENERATION_H
+#define HOST_PLUGINS_GENERATION_H
+
+#include <berth/plugin.h>
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "host/base/log.h"
+#include "host/loop/worker.h"
+#include "host/nodes/nodes.h"
+#include "host/plugins/manifest.h"
+#include "host/router/router.h"
+#include "host/security/secrets.h"
+#include "host/settings/settings.h"
+#include "host/store/store.h"
+
+/* What capabilities are made of. */
+struct plugin_services {
+    struct loop_group *loops;
+    struct worker_pool *workers;
+    struct router *router;
+    struct settings *settings;
+    struct nodes *nodes;
+    struct store *store;
+    struct secrets *secrets;
+    struct log *log;
+    const char *run_path; /* a private directory for the copies that are loaded */
+};
+
+struct generation {
+    struct generation *next;
+    const struct plugin_services *services;
+    struct manifest manifest;
+    char owner[96]; /* "name#number" */
+    char *file;     /* the copy that is loaded */
+    void *handle;
+    const struct berth_lifecycle *lifecycle;
+    struct berth_host face;
+    void *instance;
+    _Atomic uint32_t state;
+    struct route_owner route_owner;
+    struct route_set routes;
+    bool loop_started[LOOPS_MAX]; /* each belongs to its loop */
+    struct berth_timer *timers[LOOPS_MAX];
+    struct berth_fd_watch *fd_watches[LOOPS_MAX];
+    pthread_mutex_t jobs_lock;
+    pthread_cond_t jobs_done;
+    uint64_t jobs; /* under jobs_lock: worker jobs and posts that have not ended */
+    uint64_t started_ms;
+    _Atomic uint64_t refused_calls;
+};
+
+/* Copies the file, reads and judges it, loads it. The result is LOADED. */
+int32_t generation_load(const struct plugin_services *services, const char *path, uint64_t number,
+                        struct generation **out_generation, struct berth_error *error);
+
+/* create and start: STARTED. On failure it is DESTROYED; unload it. */
+int32_t generation_start(struct generation *generation, struct berth_error *error);
+
+/* The values in force, then a context on every loop. Still STARTED; on failure DESTROYED. */
+int32_t generation_start_loops(struct generation *generation, struct berth_error *error);
+
+/* When its routes are published: SERVING. */
+void generation_serve(struct generation *generation);
+
+/*
+ * From any state to DESTROYED. Its routes are not published any more. Returns the requests that
+ * were in flight when deadline_ms was over; then it is left as it is, DRAINING.
+ */
+uint64_t generation_stop(struct generation *generation, uint64_t deadline_ms);
+
+/* Unmaps it and frees the rest. NULL is allowed. */
+void generation_unload(struct generation *generation);
+
+const char *generation_state_name(uint32_t state);
+
+/* ---- for the capabilities ---- */
+
+static inline struct generation *generation_of(const struct berth_host *host) {
+    return (struct generation *)(void *)host->context;
+}
+
+/* Bits of states in which a call is allowed. */
+#define IN_STATE(name) (1u << BERTH_STATE_##name)
+#define IN_ALIVE (IN_STATE(CREATED) | IN_STATE(STARTED) | IN_STATE(SERVING) | IN_STATE(DRAINING))
+#define IN_RUNNING (IN_STATE(STARTED) | IN_STATE(SERVING) | IN_STATE(DRAINING))
+
+/* STATE with its message, logged with the plugin's name, unless the state is one of these. */
+int32_t generation_check(struct generation *generation, uint32_t states, const char *call,
+                         struct berth_error *error);
+
+/* STATE when the call may block and the calling thread is a loop. */
+int32_t generation_check_blocking(struct generation *generation, uint32_t states, const char *call,
+                                  struct berth_error *error);
+
+void generation_job_begin(struct generation *generation);
+void generation_job_end(struct generation *generation);
+
+#endif

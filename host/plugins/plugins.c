@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "host/plugins/plugins.h"
+
+#include "base/clock.h"
+
+#include <stdlib.h>
+
+/* Plugins of one process; more are refused. */
+#define PLUGINS_MAX 64u
+
+struct plugins {
+    const struct plugin_services *services;
+    struct route_set *host_routes;
+    pthread_mutex_t lock;           /* guards generations against listings */
+    struct generation *generations; /* the last loaded first */
+    uint64_t loaded;
+};
+
+int32_t plugins_create(const struct plugin_services *services, struct route_set *host_routes,
+                       struct plugins **out_plugins, struct berth_error *error) {
+    struct plugins *plugins = calloc(1, sizeof *plugins);
+    if (!plugins) {
+        return base_error_memory(error);
+    }
+    plugins->services = services;
+    plugins->host_routes = host_routes;
+    (void)pthread_mutex_init(&plugins->lock, NULL);
+    *out_plugins = plugins;
+    return BERTH_OK;
+}
+
+void plugins_destroy(struct plugins *plugins) {
+    if (plugins) {
+        (void)pthread_mutex_destroy(&plugins->lock);
+        free(plugins);
+    }
+}
+
+/* Makes the routes of the host and of these generations the ones that are served. */
+static int32_t publish(struct plugins *plugins, struct generation *first,
+                       struct berth_error *error) {
+    struct route_set *sets[PLUGINS_MAX + 1] = {plugins->host_routes};
+    uint32_t count = 1;
+    for (struct generation *g = first; g; g = g->next) {
+        if (count > PLUGINS_MAX) {
+            return base_error(error, BERTH_E_LIMIT, "a process has at most %u plugins",
+                              PLUGINS_MAX);
+        }
+        sets[count++] = &g->routes;
+    }
+    return router_publish(plugins->services->router, sets, count, error);
+}
+
+int32_t plugins_publish(struct plugins *plugins, struct berth_error *error) {
+    return publish(plugins, plugins->generations, error);
+}
+
+static int32_t check_name(struct plugins *plugins, const struct generation *loaded,
+                          struct berth_error *error) {
+    for (struct generation *g = plugins->generations; g; g = g->next) {
+        if (base_str_eq(g->manifest.name, loaded->manifest.name)) {
+            return base_error(error, BERTH_E_EXISTS,
+                              "a plugin [" BASE_FMT "] is loaded already, from [" BASE_FMT "]",
+                              BASE_ARG(g->manifest.name), BASE_ARG(g->manifest.path));
+        }
+    }
+    return BERTH_OK;
+}
+
+/* Loads and starts; on failure nothing is left. */
+static int32_t bring_up(struct plugins *plugins, const char *path,
+                        struct generation **out_generation, struct berth_error *error) {
+    struct generation *g = NULL;
+    int32_t code = generation_load(plugins->services, path, ++plugins->loaded, &g, error);
+    if (code) {
+        return code;
+    }
+    code = check_name(plugins, g, error);
+    code = code ? code : generation_start(g, error);
+    if (code) {
+        generation_unload(g);
+        return code;
+    }
+    *out_generation = g;
+    return BERTH_OK;
+}
+
+int32_t plugins_load(struct plugins *plugins, const char *path, struct berth_error *error) {
+    struct generation *g = NULL;
+    int32_t code = bring_up(plugins, path, &g, error);
+    if (code) {
+        return code;
+    }
+    code = generation_start_loops(g, error);
+    if (!code) {
+        g->next = plugins->generations;
+        code = publish(plugins, g, error);
+        if (code) {
+            (void)generation_stop(g, 0);
+        }
+    }
+    if (code) {
+        generation_unload(g);
+        return code;
+    }
+    (void)pthread_mutex_lock(&plugins->lock);
+    plugins->generations = g;
+    (void)pthread_mutex_unlock(&plugins->lock);
+    generation_serve(g);
+    LOG(plugins->services->log, BERTH_LOG_INFO, "plugin_serving",
+        LOG_FIELD("plugin", base_cstr(g->owner)), LOG_FIELD("version", g->manifest.version),
+        LOG_FIELD("file", g->manifest.path), LOG_FIELD("sha256", base_cstr(g->manifest.sha256)));
+    return BERTH_OK;
+}
+
+void plugins_stop(struct plugins *plugins, uint64_t deadline_ms) {
+    (void)publish(plugins, NULL, NULL);
+    while (plugins->generations) {
+        struct generation *g = plugins->generations;
+        (void)pthread_mutex_lock(&plugins->lock);
+        plugins->generations = g->next;
+        (void)pthread_mutex_unlock(&plugins->lock);
+        uint64_t left = generation_stop(g, deadline_ms);
+        if (left) {
+            /* Its requests would return into code that is gone: the process ends with it mapped. */
+            LOG(plugins->services->log, BERTH_LOG_ERROR, "plugin_would_not_stop",
+                LOG_FIELD("plugin", base_cstr(g->owner)));
+            continue;
+        }
+        generation_unload(g);
+    }
+}
+
+void plugins_each(struct plugins *plugins, void (*fn)(void *user, const struct plugin_info *info),
+                  void *user) {
+    (void)pthread_mutex_lock(&plugins->lock);
+    for (const struct generation *g = plugins->generations; g; g = g->next) {
+        const struct manifest *m = &g->manifest;
+        struct plugin_info info = {
+            .name = m->name,
+            .version = m->version,
+            .component = m->component.len ? m->component : m->name,
+            .component_version = m->component_version.len ? m->component_version : m->version,
+            .description = m->description,
+        };
+        fn(user, &info);
+    }
+    (void)pthread_mutex_unlock(&plugins->lock);
+}
+
+static void describe_capabilities(const struct manifest *m, struct base_buf *out) {
+    json_key(out, "capabilities");
+    json_open_array(out);
+    for (uint32_t i = 0; i < m->capability_count; i++) {
+        json_open_object(out);
+        json_member_string(out, "id", m->capabilities[i].id);
+        json_member_bool(out, "required", m->capabilities[i].required);
+        json_member_bool(out, "granted", m->capabilities[i].grant == GRANT_YES);
+        json_member_cstr(out, "answer", manifest_grant_text(m->capabilities[i].grant));
+        json_close_object(out);
+    }
+    json_close_array(out);
+}
+
+static void describe_routes(const struct generation *g, struct base_buf *out) {
+    json_key(out, "routes");
+    json_open_array(out);
+    for (const struct route *route = g->routes.first; route; route = route->next) {
+        json_open_object(out);
+        json_member_string(out, "method", route->def.method);
+        json_member_string(out, "path", route->def.path);
+        json_member_cstr(out, "kind", route->def.kind == BERTH_ROUTE_LOOP ? "loop" : "worker");
+        if (route->def.permission.len) {
+            json_member_string(out, "permission", route->def.permission);
+        }
+        json_close_object(out);
+    }
+    json_close_array(out);
+}
+
+static void describe(const struct generation *g, struct base_buf *out) {
+    const struct manifest *m = &g->manifest;
+    json_open_object(out);
+    json_member_string(out, "name", m->name);
+    json_member_string(out, "version", m->version);
+    json_member_string(out, "description", m->description);
+    json_member_cstr(out, "generation", g->owner);
+    json_member_cstr(out, "state", generation_state_name(g->state));
+    json_member_string(out, "file", m->path);
+    json_member_cstr(out, "sha256", m->sha256);
+    json_key(out, "abi");
+    json_open_object(out);
+    base_buf_format(out, "\"built_for\":\"%u.%u\",\"needs\":\"%u.%u\",\"host\":\"%u.%u\"",
+                    m->abi_major, m->abi_minor, m->abi_major, m->abi_minor_floor, BERTH_ABI_MAJOR,
+                    BERTH_ABI_MINOR);
+    json_close_object(out);
+    json_member_u64(out, "serving_since", g->started_ms);
+    json_member_u64(out, "requests_in_flight",
+                    router_in_flight(g->services->router, &g->route_owner));
+    json_member_u64(out, "refused_calls", g->refused_calls);
+    describe_capabilities(m, out);
+    describe_routes(g, out);
+    json_key(out, "settings");
+    settings_describe(g->services->settings, g->owner, out);
+    json_close_object(out);
+}
+
+void plugins_describe(struct plugins *plugins, struct base_buf *out) {
+    json_open_array(out);
+    (void)pthread_mutex_lock(&plugins->lock);
+    for (const struct generation *g = plugins->generations; g; g = g->next) {
+        describe(g, out);
+    }
+    (void)pthread_mutex_unlock(&plugins->lock);
+    json_close_array(out);
+}

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A request within the router: what is behind the ABI's opaque struct berth_request. Internal to
+ * host/router.
+ *
+ * It belongs to its loop, but for the time between the submission of a worker route's handler and
+ * that handler's reply, when it is the worker's; the reply comes back as a job.
+ */
+#ifndef HOST_ROUTER_REST_REQUEST_H
+#define HOST_ROUTER_REST_REQUEST_H
+
+#include <stdatomic.h>
+
+#include "host/router/router.h"
+#include "host/router/shape.h"
+
+/* Where a request is; replying moves it from OPEN to the others once. */
+enum rest_state { REST_FREE, REST_OPEN, REST_STREAMING, REST_REPLIED };
+
+/* A reply on its way from another thread to the loop. */
+struct rest_outcome {
+    uint32_t status;
+    struct berth_str content_type;
+    struct berth_header *headers; /* in the request's arena, as the other texts */
+    uint32_t header_count;
+    struct base_buf body; /* the whole body, when owner is NULL */
+    struct berth_str *parts;
+    uint32_t part_count;
+    void (*release)(void *owner);
+    void *owner;
+};
+
+struct berth_request {
+    struct berth_request *next; /* in the loop's list of free ones */
+    struct router_loop *home;
+    struct http_request *http;
+    struct route *route; /* NULL for a request that no route took */
+    struct berth_request_view view;
+    struct target target;
+    struct berth_str params[ROUTE_PARAMS_MAX];
+    struct shape shape;
+    struct berth_str format;
+    bool error_trace;
+    atomic_int state;
+    berth_request_fn on_cancel;
+    void *cancel_user;
+    bool cancelled;
+    struct worker_job job;
+    struct loop_job back;
+    struct rest_outcome outcome;
+    struct base_arena arena;
+};
+
+/* One loop's part of the router. */
+struct router_loop {
+    struct router *router;
+    struct loop *loop;
+    struct route_table *table;
+    struct berth_request *free_requests;
+    uint32_t free_count;
+};
+
+struct router {
+    struct router_options options;
+    struct route_table *table; /* the one that the loops have; control thread */
+    uint32_t count;
+    struct router_loop loops[];
+};
+
+/* Replies that need no handler. On the loop. */
+void rest_reply_plain_error(struct berth_request *request, uint32_t status, const char *allow,
+                            const char *format, ...) __attribute__((format(printf, 4, 5)));
+
+/* Appends the error envelope. */
+void rest_put_error(struct base_buf *out, const struct berth_error *error);
+
+/* Ends a request whose answer was handed to the HTTP layer. On the loop. */
+void rest_request_end(struct berth_request *request);
+
+#endif

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The host's master key, and sealing under it: AES-256-GCM with a random nonce.
+ *
+ * A sealed text is "berth1:<key id>:<base64 of nonce, ciphertext and tag>". The context is
+ * authenticated with it, so that a sealed text opens only where it was sealed for. Any thread.
+ */
+#ifndef HOST_SECURITY_SECRETS_H
+#define HOST_SECURITY_SECRETS_H
+
+#include "base/buf.h"
+#include "base/error.h"
+
+struct secrets;
+
+/* Reads the key from data_path/master.key, or makes one. The key's memory is locked. */
+int32_t secrets_open(const char *data_path, struct secrets **out_secrets,
+                     struct berth_error *error);
+/* Wipes the key. */
+void secrets_close(struct secrets *secrets);
+
+int32_t secrets_seal(const struct secrets *secrets, struct berth_str context,
+                     struct berth_str plain, struct base_buf *out_sealed,
+                     struct berth_error *error);
+
+/* The caller wipes out_plain (base_buf_wipe). */
+int32_t secrets_unseal(const struct secrets *secrets, struct berth_str context,
+                       struct berth_str sealed, struct base_buf *out_plain,
+                       struct berth_error *error);
+
+#endif

@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "host/store/database.h"
+
+#include <stdlib.h>
+
+/* Written into the file; a file of a later schema is refused. */
+#define SCHEMA_VERSION 1
+/* "BRTH": tells this program's files from others. */
+#define APPLICATION_ID 0x42525448
+/* KiB of pages that a connection keeps. */
+#define READER_CACHE_KIB 256
+#define WRITER_CACHE_KIB 1024
+#define BUSY_TIMEOUT_MS 10000
+
+/*
+ * idx: the indices, and whether a document was ever written to one.
+ * doc: the documents. field: what searches look at, one row a value (host/store/mapping.h).
+ * state: the last sequence number.
+ */
+static const char schema[] =
+    "CREATE TABLE idx(id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, mapping TEXT NOT NULL,"
+    " used INTEGER NOT NULL DEFAULT 0);"
+    "CREATE TABLE doc(row INTEGER PRIMARY KEY, idx INTEGER NOT NULL, id TEXT NOT NULL,"
+    " source TEXT NOT NULL, version INTEGER NOT NULL, seq_no INTEGER NOT NULL, UNIQUE(idx, id));"
+    "CREATE TABLE field(doc INTEGER NOT NULL, idx INTEGER NOT NULL, name TEXT NOT NULL, text TEXT,"
+    " number REAL);"
+    "CREATE INDEX field_doc ON field(doc);"
+    "CREATE INDEX field_text ON field(idx, name, text);"
+    "CREATE INDEX field_number ON field(idx, name, number);"
+    "CREATE TABLE state(name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;"
+    "INSERT INTO state VALUES('seq_no', -1);";
+
+static const char *const texts[SQL_STATEMENTS] = {
+    [SQL_BEGIN] = "BEGIN IMMEDIATE",
+    [SQL_COMMIT] = "COMMIT",
+    [SQL_ROLLBACK] = "ROLLBACK",
+    [SQL_INDEX_FIND] = "SELECT id, mapping, used FROM idx WHERE name = ?1",
+    [SQL_INDEX_ADD] = "INSERT INTO idx(name, mapping) VALUES(?1, ?2)",
+    [SQL_INDEX_SET_MAPPING] = "UPDATE idx SET mapping = ?2 WHERE id = ?1",
+    [SQL_INDEX_MARK_USED] = "UPDATE idx SET used = 1 WHERE id = ?1 AND used = 0",
+    [SQL_INDEX_COUNT] = "SELECT count(*) FROM doc WHERE idx = ?1",
+    [SQL_DOC_GET] = "SELECT d.source, d.version, d.seq_no FROM doc d JOIN idx i ON d.idx = i.id"
+                    " WHERE i.name = ?1 AND d.id = ?2",
+    [SQL_DOC_FIND] = "SELECT row, version, seq_no FROM doc WHERE idx = ?1 AND id = ?2",
+    [SQL_DOC_INSERT] = "INSERT INTO doc(idx, id, source, version, seq_no)"
+                       " VALUES(?1, ?2, ?3, 1, ?4)",
+    [SQL_DOC_UPDATE] = "UPDATE doc SET source = ?2, version = ?3, seq_no = ?4 WHERE row = ?1",
+    [SQL_DOC_DELETE] = "DELETE FROM doc WHERE row = ?1",
+    [SQL_DOC_SCAN] = "SELECT d.id, d.source, d.version, d.seq_no, d.row FROM doc d JOIN idx i"
+                     " ON d.idx = i.id WHERE i.name = ?1 ORDER BY d.row",
+    [SQL_FIELD_DELETE] = "DELETE FROM field WHERE doc = ?1",
+    [SQL_FIELD_INSERT] = "INSERT INTO field(doc, idx, name, text, number)"
+                         " VALUES(?1, ?2, ?3, ?4, ?5)",
+    [SQL_SEQ_GET] = "SELECT value FROM state WHERE name = 'seq_no'",
+    [SQL_SEQ_SET] = "UPDATE state SET value = ?1 WHERE name = 'seq_no'",
+};
+
+int32_t database_error(struct database *db, struct berth_error *error) {
+    int code = sqlite3_extended_errcode(db->handle);
+    int32_t meaning = BERTH_E_IO;
+    switch (code & 0xff) {
+    case SQLITE_NOMEM:
+        return base_error_memory(error);
+    case SQLITE_CORRUPT:
+    case SQLITE_NOTADB:
+        meaning = BERTH_E_CORRUPT;
+        break;
+    case SQLITE_FULL:
+    case SQLITE_BUSY:
+    case SQLITE_LOCKED:
+        meaning = BERTH_E_UNAVAILABLE;
+        break;
+    default:
+        break;
+    }
+    return base_error(error, meaning, "the document store failed: %s (SQLite %d)",
+                      sqlite3_errmsg(db->handle), code);
+}
+
+static int32_t execute(struct database *db, const char *sql, struct berth_error *error) {
+    return sqlite3_exec(db->handle, sql, NULL, NULL, NULL) == SQLITE_OK ? BERTH_OK
+                                                                        : database_error(db, error);
+}
+
+static int32_t read_pragma(struct database *db, const char *sql, int64_t *out_value,
+                           struct berth_error *error) {
+    sqlite3_stmt *statement = NULL;
+    if (sqlite3_prepare_v2(db->handle, sql, -1, &statement, NULL) != SQLITE_OK) {
+        return database_error(db, error);
+    }
+    int32_t code = database_step(db, statement, error);
+    if (code == 1) {
+        *out_value = sqlite3_column_int64(statement, 0);
+        code = BERTH_OK;
+    }
+    (void)sqlite3_finalize(statement);
+    return code;
+}
+
+static int32_t make_schema(struct database *db, const char *path, struct berth_error *error) {
+    int64_t version = 0;
+    int64_t application = 0;
+    int32_t code = read_pragma(db, "PRAGMA user_version", &version, error);
+    if (!code) {
+        code = read_pragma(db, "PRAGMA application_id", &application, error);
+    }
+    if (code) {
+        return code;
+    }
+    if (version == 0 && application == 0) {
+        char pragmas[128];
+        (void)sqlite3_snprintf(sizeof pragmas, pragmas,
+                               "PRAGMA application_id = %d; PRAGMA user_version = %d;",
+                               APPLICATION_ID, SCHEMA_VERSION);
+        code = execute(db, "BEGIN IMMEDIATE", error);
+        code = code ? code : execute(db, schema, error);
+        code = code ? code : execute(db, pragmas, error);
+        return code ? code : execute(db, "COMMIT", error);
+    }
+    if (application != APPLICATION_ID) {
+        return base_error(error, BERTH_E_CORRUPT, "[%s] is not a document store of Berth", path);
+    }
+    if (version > SCHEMA_VERSION) {
+        return base_error(error, BERTH_E_UNSUPPORTED,
+                          "[%s] was written by a later version of Berth: its schema is %lld, this "
+                          "program's %d",
+                          path, (long long)version, SCHEMA_VERSION);
+    }
+    return BERTH_OK;
+}
+
+int32_t database_open(const char *path, bool writer, bool sync_full, struct database **out_db,
+                      struct berth_error *error) {
+    struct database *db = calloc(1, sizeof *db);
+    if (!db) {
+        return base_error_memory(error);
+    }
+    int flags = SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_PRIVATECACHE |
+                (writer ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE : SQLITE_OPEN_READONLY);
+    int opened = sqlite3_open_v2(path, &db->handle, flags, NULL);
+    int32_t code = opened == SQLITE_OK ? BERTH_OK
+                   : db->handle        ? database_error(db, error)
+                                       : base_error_memory(error);
+    char pragmas[192];
+    (void)sqlite3_snprintf(sizeof pragmas, pragmas,
+                           "PRAGMA cache_size = -%d; PRAGMA synchronous = %s;"
+                           "PRAGMA temp_store = MEMORY;%s",
+                           writer ? WRITER_CACHE_KIB : READER_CACHE_KIB,
+                           sync_full ? "FULL" : "NORMAL",
+                           writer ? "PRAGMA journal_mode = WAL;" : "");
+    if (!code) {
+        (void)sqlite3_busy_timeout(db->handle, BUSY_TIMEOUT_MS);
+        code = execute(db, pragmas, error);
+    }
+    if (!code && writer) {
+        code = make_schema(db, path, error);
+    }
+    if (code) {
+        database_close(db);
+        return code;
+    }
+    *out_db = db;
+    return BERTH_OK;
+}
+
+void database_close(struct database *db) {
+    if (db) {
+        for (int i = 0; i < SQL_STATEMENTS; i++) {
+            (void)sqlite3_finalize(db->statements[i]);
+        }
+        (void)sqlite3_close_v2(db->handle);
+        free(db);
+    }
+}
+
+sqlite3_stmt *database_statement(struct database *db, enum statement which) {
+    if (!db->statements[which]) {
+        (void)sqlite3_prepare_v3(db->handle, texts[which], -1, SQLITE_PREPARE_PERSISTENT,
+                                 &db->statements[which], NULL);
+    } else {
+        (void)sqlite3_reset(db->statements[which]);
+        (void)sqlite3_clear_bindings(db->statements[which]);
+    }
+    return db->statements[which];
+}
+
+int32_t database_step(struct database *db, sqlite3_stmt *statement, struct berth_error *error) {
+    int code = statement ? sqlite3_step(statement) : SQLITE_ERROR;
+    if (code == SQLITE_ROW) {
+        return 1;
+    }
+    return code == SQLITE_DONE ? 0 : database_error(db, error);
+}
+
+int32_t database_run(struct database *db, sqlite3_stmt *statement, struct berth_error *error) {
+    int32_t code = database_step(db, statement, error);
+    if (statement) {
+        (void)sqlite3_reset(statement);
+    }
+    return code < 0 ? code : BERTH_OK;
+}
+
+void database_bind_str(sqlite3_stmt *statement, int at, struct berth_str text) {
+    if (statement) {
+        (void)sqlite3_bind_text64(statement, at, text.ptr ? text.ptr : "", text.len, SQLITE_STATIC,
+                                  SQLITE_UTF8);
+    }
+}
+
+void database_bind_i64(sqlite3_stmt *statement, int at, int64_t value) {
+    if (statement) {
+        (void)sqlite3_bind_int64(statement, at, value);
+    }
+}
+
+void database_bind_f64(sqlite3_stmt *statement, int at, double value) {
+    if (statement) {
+        (void)sqlite3_bind_double(statement, at, value);
+    }
+}
+
+void database_bind_null(sqlite3_stmt *statement, int at) {
+    if (statement) {
+        (void)sqlite3_bind_null(statement, at);
+    }
+}
+
+struct berth_str database_str(sqlite3_stmt *statement, int column) {
+    const char *text = (const char *)sqlite3_column_text(statement, column);
+    return base_str(text ? text : "", (size_t)sqlite3_column_bytes(statement, column));
+}
+
+int64_t database_i64(sqlite3_stmt *statement, int column) {
+    return sqlite3_column_int64(statement, column);
+}

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the parts of the store share. Internal to host/store.
+ */
+#ifndef HOST_STORE_STORE_INTERNAL_H
+#define HOST_STORE_STORE_INTERNAL_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "base/map.h"
+#include "host/store/database.h"
+#include "host/store/feed.h"
+#include "host/store/mapping.h"
+#include "host/store/store.h"
+
+/* An index that is known; never freed before the store is closed. */
+struct store_index {
+    struct berth_str name;
+    int64_t id;
+    struct mapping *mapping;
+    _Atomic bool used;
+    struct store_index *retired; /* a mapping that was replaced */
+};
+
+struct store {
+    struct database *writer;
+    pthread_mutex_t write_lock;
+    int64_t seq_no; /* the last that was given; under write_lock */
+
+    pthread_mutex_t read_lock;
+    pthread_cond_t read_wake;
+    struct database *free_readers; /* under read_lock */
+    uint32_t readers;
+
+    pthread_rwlock_t index_lock;
+    struct base_map indices; /* by name; under index_lock */
+    struct base_arena arena; /* names; under index_lock for writing */
+
+    struct feed feed;
+
+    _Atomic uint64_t writes;
+    _Atomic uint64_t reads;
+    _Atomic uint64_t searches;
+};
+
+/* A connection for reading, waited for where all are taken. */
+struct database *store_take_reader(struct store *store);
+void store_give_reader(struct store *store, struct database *db);
+
+/* NULL when no such index is known. */
+struct store_index *store_find_index(struct store *store, struct berth_str name);
+
+/* Makes the field rows of a document anew. Within a transaction of the writer. */
+int32_t store_index_document(struct database *db, const struct store_index *index, int64_t row,
+                             struct json_value document, struct berth_error *error);
+
+/* The document that a row holds, copied; NULL without memory. */
+struct berth_document *store_document(struct berth_str index, struct berth_str id,
+                                      struct berth_str source, uint64_t version, uint64_t seq_no);
+
+#endif

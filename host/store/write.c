@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Writing: a group of writes in one transaction, then shown to the watches.
+ */
+#include "host/store/store_internal.h"
+
+#include <stdlib.h>
+
+/* A document's source, as text. */
+#define SOURCE_MAX ((uint64_t)32 << 20)
+
+/* What is known of one write while its group is made. */
+struct pending {
+    const struct berth_write *write;
+    struct store_index *index;
+    struct json_doc doc;
+    struct berth_write_result result;
+    int64_t row;
+    int64_t old_seq_no;
+    int64_t old_version;
+    bool found;
+};
+
+static int32_t check_write(struct store *store, struct pending *p, struct berth_error *error) {
+    const struct berth_write *w = p->write;
+    p->index = store_find_index(store, w->index);
+    if (!p->index) {
+        return base_error(error, BERTH_E_INVALID, "the index [" BASE_FMT "] is not declared",
+                          BASE_ARG(w->index));
+    }
+    if (w->id.len == 0 || w->id.len > BERTH_ID_MAX) {
+        return base_error(error, BERTH_E_INVALID, "an id has 1 to %u bytes", BERTH_ID_MAX);
+    }
+    if (w->op < BERTH_WRITE_PUT || w->op > BERTH_WRITE_DELETE) {
+        return base_error(error, BERTH_E_INVALID, "the write operation %u is unknown", w->op);
+    }
+    if (w->op == BERTH_WRITE_DELETE) {
+        return BERTH_OK;
+    }
+    if (w->source.len > SOURCE_MAX) {
+        return base_error(error, BERTH_E_TOO_LARGE, "a document has at most %llu bytes",
+                          (unsigned long long)SOURCE_MAX);
+    }
+    struct json_error fault;
+    if (!json_parse(&p->doc, w->source, 0, &fault)) {
+        return fault.fault == JSON_FAULT_MEMORY
+                   ? base_error_memory(error)
+                   : base_error(error, BERTH_E_INVALID, "the document is no JSON: %s at byte %zu",
+                                fault.what, fault.offset);
+    }
+    return json_is(json_root(&p->doc), JSON_OBJECT)
+               ? BERTH_OK
+               : base_error(error, BERTH_E_INVALID, "a document is a JSON object");
+}
+
+static int32_t look_up(struct store *store, struct pending *p, struct berth_error *error) {
+    sqlite3_stmt *find = database_statement(store->writer, SQL_DOC_FIND);
+    database_bind_i64(find, 1, p->index->id);
+    database_bind_str(find, 2, p->write->id);
+    int32_t code = database_step(store->writer, find, error);
+    p->found = code == 1;
+    if (p->found) {
+        p->row = database_i64(find, 0);
+        p->old_version = database_i64(find, 1);
+        p->old_seq_no = database_i64(find, 2);
+        code = BERTH_OK;
+    }
+    if (find) {
+        (void)sqlite3_reset(find);
+    }
+    return code;
+}
+
+static int32_t check_conditions(const struct pending *p, struct berth_error *error) {
+    const struct berth_write *w = p->write;
+    if (w->op == BERTH_WRITE_CREATE && p->found) {
+        return base_error(error, BERTH_E_EXISTS, "[" BASE_FMT "] is in [" BASE_FMT "] already",
+                          BASE_ARG(w->id), BASE_ARG(w->index));
+    }
+    if (!(w->flags & BERTH_WRITE_IF_SEQ_NO)) {
+        return BERTH_OK;
+    }
+    if (!p->found || (uint64_t)p->old_seq_no != w->if_seq_no) {
+        return base_error(error, BERTH_E_CONFLICT,
+                          "[" BASE_FMT "] of [" BASE_FMT "] was changed meanwhile: expected "
+                          "sequence number %llu, found %s%lld",
+                          BASE_ARG(w->id), BASE_ARG(w->index), (unsigned long long)w->if_seq_no,
+                          p->found ? "" : "none, the last was ",
+                          (long long)(p->found ? p->old_seq_no : -1));
+    }
+    return BERTH_OK;
+}
+
+static int32_t put_document(struct store *store, struct pending *p, int64_t seq_no,
+                            struct berth_error *error) {
+    struct database *db = store->writer;
+    sqlite3_stmt *put = database_statement(db, p->found ? SQL_DOC_UPDATE : SQL_DOC_INSERT);
+    if (p->found) {
+        database_bind_i64(put, 1, p->row);
+        database_bind_str(put, 2, p->write->source);
+        database_bind_i64(put, 3, p->old_version + 1);
+        database_bind_i64(put, 4, seq_no);
+    } else {
+        database_bind_i64(put, 1, p->index->id);
+        database_bind_str(put, 2, p->write->id);
+        database_bind_str(put, 3, p->write->source);
+        database_bind_i64(put, 4, seq_no);
+    }
+    int32_t code = database_run(db, put, error);
+    if (code) {
+        return code;
+    }
+    if (!p->found) {
+        p->row = sqlite3_last_insert_rowid(db->handle);
+        sqlite3_stmt *mark = database_statement(db, SQL_INDEX_MARK_USED);
+        database_bind_i64(mark, 1, p->index->id);
+        code = database_run(db, mark, error);
+    }
+    p->result.result = p->found ? BERTH_WRITE_UPDATED : BERTH_WRITE_CREATED;
+    p->result.version = p->found ? (uint64_t)p->old_version + 1 : 1;
+    return code ? code : store_index_document(db, p->index, p->row, json_root(&p->doc), error);
+}
+
+static int32_t delete_document(struct store *store, struct pending *p, struct berth_error *error) {
+    p->result.result = p->found ? BERTH_WRITE_DELETED : BERTH_WRITE_NOT_FOUND;
+    p->result.version = p->found ? (uint64_t)p->old_version + 1 : 1;
+    enum statement both[] = {SQL_FIELD_DELETE, SQL_DOC_DELETE};
+    int32_t code = BERTH_OK;
+    for (size_t i = 0; p->found && i < BASE_COUNT(both) && !code; i++) {
+        sqlite3_stmt *statement = database_statement(store->writer, both[i]);
+        database_bind_i64(statement, 1, p->row);
+        code = database_run(store->writer, statement, error);
+    }
+    return code;
+}
+
+static int32_t make_write(struct store *store, struct pending *p, int64_t seq_no,
+                          struct berth_error *error) {
+    int32_t code = look_up(store, p, error);
+    code = code ? code : check_conditions(p, error);
+    if (code) {
+        return code;
+    }
+    p->result.seq_no = (uint64_t)seq_no;
+    p->result.primary_term = 1;
+    return p->write->op == BERTH_WRITE_DELETE ? delete_document(store, p, error)
+                                              : put_document(store, p, seq_no, error);
+}
+
+/* One transaction. On failure nothing has happened. */
+static int32_t make_group(struct store *store, struct pending *group, uint32_t count,
+                          struct berth_error *error) {
+    struct database *db = store->writer;
+    int32_t code = database_run(db, database_statement(db, SQL_BEGIN), error);
+    if (code) {
+        return code;
+    }
+    for (uint32_t i = 0; i < count && !code; i++) {
+        code = make_write(store, &group[i], store->seq_no + 1 + (int64_t)i, error);
+    }
+    if (!code) {
+        sqlite3_stmt *set = database_statement(db, SQL_SEQ_SET);
+        database_bind_i64(set, 1, store->seq_no + (int64_t)count);
+        code = database_run(db, set, error);
+    }
+    if (!code) {
+        code = database_run(db, database_statement(db, SQL_COMMIT), error);
+    }
+    if (code) {
+        (void)database_run(db, database_statement(db, SQL_ROLLBACK), NULL);
+        return code;
+    }
+    store->seq_no += (int64_t)count;
+    store->writes += count;
+    for (uint32_t i = 0; i < count; i++) {
+        if (group[i].result.result == BERTH_WRITE_CREATED) {
+            group[i].index->used = true;
+        }
+    }
+    return BERTH_OK;
+}
+
+static void tell_watches(struct store *store, const struct pending *group, uint32_t count) {
+    struct berth_document documents[BERTH_WRITES_MAX];
+    struct berth_change changes[BERTH_WRITES_MAX];
+    uint32_t told = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        const struct berth_write *w = group[i].write;
+        if (group[i].result.result == BERTH_WRITE_NOT_FOUND) {
+            continue;
+        }
+        bool deleted = w->op == BERTH_WRITE_DELETE;
+        documents[told] = (struct berth_document){.size = sizeof documents[told],
+                                                  .index = w->index,
+                                                  .id = w->id,
+                                                  .source = w->source,
+                                                  .version = group[i].result.version,
+                                                  .seq_no = group[i].result.seq_no,
+                                                  .primary_term = 1};
+        changes[told] = (struct berth_change){.size = sizeof changes[told],
+                                              .index = w->index,
+                                              .id = w->id,
+                                              .document = deleted ? NULL : &documents[told],
+                                              .seq_no = group[i].result.seq_no};
+        told++;
+    }
+    feed_tell(&store->feed, changes, told);
+}
+
+int32_t store_write(struct store *store, const struct berth_write *writes, uint32_t count,
+                    struct berth_write_result *out_results, struct berth_error *error) {
+    if (feed_is_current()) {
+        return base_error(error, BERTH_E_STATE, "a watch of the change feed cannot write");
+    }
+    if (count == 0 || count > BERTH_WRITES_MAX) {
+        return base_error(error, BERTH_E_INVALID, "a group has 1 to %u writes", BERTH_WRITES_MAX);
+    }
+    struct pending *group = calloc(count, sizeof *group);
+    int32_t code = group ? BERTH_OK : base_error_memory(error);
+    for (uint32_t i = 0; i < count && !code; i++) {
+        group[i].write = &writes[i];
+        code = check_write(store, &group[i], error);
+    }
+    if (!code) {
+        (void)pthread_mutex_lock(&store->write_lock);
+        code = make_group(store, group, count, error);
+        if (code) {
+            (void)pthread_mutex_unlock(&store->write_lock);
+        } else {
+            /* Taken before the next writer can commit: watches are told in the order of writes. */
+            feed_begin(&store->feed);
+            (void)pthread_mutex_unlock(&store->write_lock);
+            tell_watches(store, group, count);
+            feed_end(&store->feed);
+        }
+    }
+    for (uint32_t i = 0; group && i < count; i++) {
+        if (!code && out_results) {
+            group[i].result.size = out_results[i].size;
+            out_results[i] = group[i].result;
+        }
+        json_doc_deinit(&group[i].doc);
+    }
+    free(group);
+    return code;
+}
