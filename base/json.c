@@ -269,20 +269,47 @@ static int compare_keys(const void *a, const void *b) {
     return order ? order : (left->start > right->start) - (left->start < right->start);
 }
 
-static enum json_fault duplicate_in(struct json_value object, uint32_t *out_offset) {
-    size_t count = json_count(object);
-    if (count < 2) {
-        return JSON_FAULT_NONE;
+/* Few keys are compared with one another, which needs no memory unless they have escapes. */
+#define COMPARE_ALL_MAX 12u
+
+static bool is_same_key(struct json_value a, struct json_value b, struct base_arena *arena,
+                        bool *out_failed) {
+    if (!node_of(a)->escaped && !node_of(b)->escaped) {
+        return base_str_eq(json_inner(a), json_inner(b));
     }
-    BASE_ARENA_AUTO arena;
-    base_arena_init(&arena, 4096);
+    struct berth_str text;
+    if (!json_string(a, arena, &text)) {
+        *out_failed = true;
+        return false;
+    }
+    return json_string_is(b, text);
+}
+
+static enum json_fault duplicate_among_few(struct json_value object, struct base_arena *arena,
+                                           uint32_t *out_offset) {
+    bool failed = false;
+    for (struct json_value k = json_first(object); json_present(k);
+         k = json_next(object, json_next(object, k))) {
+        for (struct json_value other = json_first(object); other.at != k.at;
+             other = json_next(object, json_next(object, other))) {
+            if (is_same_key(other, k, arena, &failed)) {
+                *out_offset = node_of(k)->start;
+                return JSON_FAULT_DUPLICATE;
+            }
+        }
+    }
+    return failed ? JSON_FAULT_MEMORY : JSON_FAULT_NONE;
+}
+
+static enum json_fault duplicate_among_many(struct json_value object, size_t count,
+                                            struct base_arena *arena, uint32_t *out_offset) {
     struct key *keys = calloc(count, sizeof *keys);
     enum json_fault fault = keys ? JSON_FAULT_NONE : JSON_FAULT_MEMORY;
     size_t i = 0;
     for (struct json_value k = json_first(object); !fault && json_present(k);
          k = json_next(object, json_next(object, k))) {
         keys[i].start = node_of(k)->start;
-        if (!json_string(k, &arena, &keys[i++].text)) {
+        if (!json_string(k, arena, &keys[i++].text)) {
             fault = JSON_FAULT_MEMORY;
         }
     }
@@ -297,6 +324,14 @@ static enum json_fault duplicate_in(struct json_value object, uint32_t *out_offs
     }
     free(keys);
     return fault;
+}
+
+static enum json_fault duplicate_in(struct json_value object, uint32_t *out_offset) {
+    size_t count = json_count(object);
+    BASE_ARENA_AUTO arena;
+    base_arena_init(&arena, 4096);
+    return count <= COMPARE_ALL_MAX ? duplicate_among_few(object, &arena, out_offset)
+                                    : duplicate_among_many(object, count, &arena, out_offset);
 }
 
 enum json_fault json_find_duplicate(const struct json_doc *doc, uint32_t *out_offset) {

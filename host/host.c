@@ -116,7 +116,8 @@ static int32_t start_data(struct host *host, struct berth_error *error) {
     code = code ? code : clean_run_directory(host, error);
     code = code ? code : secrets_open(host->data_path, &host->secrets, error);
     struct store_options options = {.data_path = host->data_path,
-                                    .readers = host->node.worker_threads,
+                                    /* One more for the feed, and one for a read within a scan. */
+                                    .readers = host->node.worker_threads + 2,
                                     .sync_full = host->node.store_sync_full};
     code = code ? code : store_open(&options, &host->store, error);
     code = code ? code : cluster_identity_open(host->store, host->cluster_uuid, error);

@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "plugin/ml_remote/catalogue.h"
+
+#include <stdlib.h>
+
+struct ml_catalogue {
+    pthread_mutex_t lock;
+    struct base_map models; /* struct ml_deployed by id; under lock */
+    char node_id[64];
+};
+
+static void note_node(void *user, const struct berth_node *nodes, uint32_t count) {
+    struct ml_catalogue *catalogue = user;
+    for (uint32_t i = 0; i < count; i++) {
+        if (nodes[i].is_local && nodes[i].id.len < sizeof catalogue->node_id) {
+            memcpy(catalogue->node_id, nodes[i].id.ptr, BASE_LEN(nodes[i].id));
+        }
+    }
+}
+
+int32_t ml_catalogue_create(struct ml_plugin *plugin, struct ml_catalogue **out_catalogue,
+                            struct berth_error *error) {
+    struct ml_catalogue *catalogue = calloc(1, sizeof *catalogue);
+    if (!catalogue) {
+        return base_error_memory(error);
+    }
+    (void)pthread_mutex_init(&catalogue->lock, NULL);
+    (void)plugin->nodes->read(plugin->host, note_node, catalogue);
+    *out_catalogue = catalogue;
+    return BERTH_OK;
+}
+
+void ml_catalogue_destroy(struct ml_catalogue *catalogue) {
+    if (!catalogue) {
+        return;
+    }
+    size_t cursor = 0;
+    struct ml_deployed *deployed;
+    while ((deployed = base_map_next(&catalogue->models, &cursor))) {
+        ml_deployed_unref(deployed);
+    }
+    base_map_deinit(&catalogue->models);
+    (void)pthread_mutex_destroy(&catalogue->lock);
+    free(catalogue);
+}
+
+bool ml_catalogue_belongs(struct json_value model, struct berth_str node_id) {
+    struct json_value state = json_get(model, "model_state");
+    struct json_value workers = json_get(model, "planning_worker_nodes");
+    if (!json_string_is(state, BERTH_STR("DEPLOYED")) &&
+        !json_string_is(state, BERTH_STR("PARTIALLY_DEPLOYED"))) {
+        return false;
+    }
+    for (struct json_value v = json_first(workers); json_present(v); v = json_next(workers, v)) {
+        if (json_string_is(v, node_id)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* ---- a loop's table ---- */
+
+static void free_loop_model(struct ml_loop_model *model) {
+    if (model) {
+        ml_deployed_unref(model->deployed);
+        base_buf_deinit(&model->url);
+        free(model);
+    }
+}
+
+/* Puts a model into the loop's table in place of an older one. Takes over the reference. */
+static bool put_in_loop(struct ml_loop *loop, struct ml_deployed *deployed) {
+    struct ml_loop_model *model = calloc(1, sizeof *model);
+    struct ml_loop_model *old = base_map_get(&loop->models, deployed->id);
+    if (!model) {
+        ml_deployed_unref(deployed);
+        return false;
+    }
+    model->deployed = deployed;
+    base_buf_init(&model->url, BASE_BUF_MAX_DEFAULT);
+    if (!base_map_set(&loop->models, deployed->id, model)) {
+        free_loop_model(model);
+        return false;
+    }
+    free_loop_model(old);
+    return true;
+}
+
+/* One change on its way to the loops. */
+struct change {
+    struct berth_str id;
+    struct ml_deployed *deployed; /* NULL: it is not deployed any more */
+};
+
+static void change_loop(void *user, uint32_t index, void *context) {
+    const struct change *change = user;
+    struct ml_loop *loop = context;
+    (void)index;
+    if (!change->deployed || !put_in_loop(loop, ml_deployed_ref(change->deployed))) {
+        /* Without memory the old one must not be served either: the next prediction deploys. */
+        free_loop_model(base_map_remove(&loop->models, change->id));
+    }
+}
+
+/* ---- the plugin's table ---- */
+
+/* Takes over the reference. */
+static void set(struct ml_plugin *plugin, struct berth_str id, struct ml_deployed *deployed) {
+    struct ml_catalogue *catalogue = plugin->catalogue;
+    (void)pthread_mutex_lock(&catalogue->lock);
+    struct ml_deployed *old = base_map_remove(&catalogue->models, id);
+    if (deployed && !base_map_set(&catalogue->models, deployed->id, ml_deployed_ref(deployed))) {
+        ml_deployed_unref(deployed);
+        ml_deployed_unref(deployed);
+        deployed = NULL;
+    }
+    (void)pthread_mutex_unlock(&catalogue->lock);
+    if (old || deployed) {
+        struct change change = {.id = id, .deployed = deployed};
+        (void)plugin->loop->run_on_all(plugin->host, change_loop, &change);
+    }
+    ml_deployed_unref(old);
+    ml_deployed_unref(deployed);
+}
+
+/* Brings the catalogue to what a model's document says; absent: it was deleted. */
+static void follow(struct ml_plugin *plugin, struct berth_str id, struct json_value model) {
+    struct ml_deployed *deployed = NULL;
+    struct berth_error error = BASE_ERROR_INIT;
+    if (ml_catalogue_belongs(model, base_cstr(plugin->catalogue->node_id)) &&
+        ml_deployed_create(plugin, id, model, &deployed, &error)) {
+        ML_LOG(plugin, BERTH_LOG_ERROR, "model_not_deployed", ML_FIELD("model_id", id),
+               ML_FIELD("reason", base_cstr(error.message)));
+    }
+    set(plugin, id, deployed);
+}
+
+static void on_models(void *user, const struct berth_change *changes, uint32_t count) {
+    struct ml_plugin *plugin = user;
+    JSON_DOC_AUTO doc = {0};
+    for (uint32_t i = 0; i < count; i++) {
+        bool ok = changes[i].document && json_parse(&doc, changes[i].document->source, 0, NULL);
+        follow(plugin, changes[i].id, ok ? json_root(&doc) : JSON_NONE);
+    }
+}
+
+struct load_call {
+    struct ml_plugin *plugin;
+    struct json_doc doc;
+};
+
+static int32_t load_one(void *user, const struct berth_document *document) {
+    struct load_call *call = user;
+    if (json_parse(&call->doc, document->source, 0, NULL) &&
+        ml_catalogue_belongs(json_root(&call->doc), base_cstr(call->plugin->catalogue->node_id))) {
+        follow(call->plugin, document->id, json_root(&call->doc));
+    }
+    return 0;
+}
+
+int32_t ml_catalogue_start(struct ml_plugin *plugin, struct berth_error *error) {
+    int32_t code = plugin->store->watch(plugin->host, ml_index(ML_MODEL), on_models, plugin, error);
+    struct load_call call = {.plugin = plugin};
+    code =
+        code ? code : plugin->store->scan(plugin->host, ml_index(ML_MODEL), load_one, &call, error);
+    json_doc_deinit(&call.doc);
+    return code;
+}
+
+int32_t ml_catalogue_start_loop(struct ml_loop *loop) {
+    struct ml_catalogue *catalogue = loop->plugin->catalogue;
+    size_t cursor = 0;
+    struct ml_deployed *deployed;
+    int32_t code = BERTH_OK;
+    (void)pthread_mutex_lock(&catalogue->lock);
+    while (!code && (deployed = base_map_next(&catalogue->models, &cursor))) {
+        code = put_in_loop(loop, ml_deployed_ref(deployed)) ? BERTH_OK : BERTH_E_NO_MEMORY;
+    }
+    (void)pthread_mutex_unlock(&catalogue->lock);
+    return code;
+}
+
+void ml_catalogue_stop_loop(struct ml_loop *loop) {
+    size_t cursor = 0;
+    struct ml_loop_model *model;
+    while ((model = base_map_next(&loop->models, &cursor))) {
+        free_loop_model(model);
+    }
+    base_map_deinit(&loop->models);
+}
+
+struct ml_loop_model *ml_catalogue_find(struct ml_loop *loop, struct berth_str id) {
+    return base_map_get(&loop->models, id);
+}
+
+bool ml_catalogue_has(struct ml_plugin *plugin, struct berth_str id) {
+    struct ml_catalogue *catalogue = plugin->catalogue;
+    (void)pthread_mutex_lock(&catalogue->lock);
+    bool has = base_map_get(&catalogue->models, id) != NULL;
+    (void)pthread_mutex_unlock(&catalogue->lock);
+    return has;
+}
+
+void ml_catalogue_each(struct ml_plugin *plugin, void (*fn)(void *user, struct berth_str id),
+                       void *user) {
+    struct ml_catalogue *catalogue = plugin->catalogue;
+    size_t cursor = 0;
+    struct ml_deployed *deployed;
+    (void)pthread_mutex_lock(&catalogue->lock);
+    while ((deployed = base_map_next(&catalogue->models, &cursor))) {
+        fn(user, deployed->id);
+    }
+    (void)pthread_mutex_unlock(&catalogue->lock);
+}

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "plugin/ml_remote/client_config.h"
+
+#include <stddef.h>
+
+/* Numbers: their defaults in an object that leaves them out, and where there is no object. */
+static const struct {
+    const char *name;
+    size_t offset;
+    int64_t omitted;
+    int64_t absent;
+} numbers[] = {
+    {"max_connection", offsetof(struct ml_client_config, max_connection), 30, 30},
+    {"connection_timeout", offsetof(struct ml_client_config, connection_timeout), 30000, 30},
+    {"read_timeout", offsetof(struct ml_client_config, read_timeout), 30000, 30},
+    {"retry_backoff_millis", offsetof(struct ml_client_config, retry_backoff_millis), 200, 200},
+    {"retry_timeout_seconds", offsetof(struct ml_client_config, retry_timeout_seconds), 30, 30},
+    {"max_retry_times", offsetof(struct ml_client_config, max_retry_times), 0, 0},
+};
+
+static const char *const policies[] = {"constant", "exponential_equal_jitter",
+                                       "exponential_full_jitter"};
+
+static int64_t *number_of(struct ml_client_config *config, size_t i) {
+    return (int64_t *)(void *)((char *)config + numbers[i].offset);
+}
+
+static int32_t read_policy(struct ml_call *call, struct json_value object,
+                           struct ml_client_config *config) {
+    struct berth_str text = {NULL, 0};
+    int32_t code = ml_call_text(call, object, "retry_backoff_policy", &text);
+    config->retry_backoff_policy = base_cstr(policies[0]);
+    if (code || !text.ptr) {
+        return code;
+    }
+    for (size_t i = 0; i < BASE_COUNT(policies); i++) {
+        if (base_str_eq_nocase(text, base_cstr(policies[i]))) {
+            config->retry_backoff_policy = base_cstr(policies[i]);
+            return BERTH_OK;
+        }
+    }
+    return ml_invalid(&call->error,
+                      "[client_config.retry_backoff_policy] cannot be [" BASE_FMT
+                      "]: constant, exponential_equal_jitter, exponential_full_jitter",
+                      BASE_ARG(text));
+}
+
+static int32_t read_number(struct ml_call *call, struct json_value object, size_t i,
+                           struct ml_client_config *config) {
+    struct berth_str text = {NULL, 0};
+    int32_t code = ml_call_text(call, object, numbers[i].name, &text);
+    *number_of(config, i) = numbers[i].omitted;
+    if (code || !text.ptr) {
+        return code;
+    }
+    if (!base_str_i64(text, number_of(config, i))) {
+        return base_error_rest(&call->error, BERTH_E_INVALID, 400, "number_format_exception",
+                               "[client_config.%s] is a whole number, not [" BASE_FMT "]",
+                               numbers[i].name, BASE_ARG(text));
+    }
+    return BERTH_OK;
+}
+
+int32_t ml_client_config_normalise(struct ml_call *call, struct json_value object,
+                                   struct base_buf *out) {
+    struct ml_client_config config = {0};
+    int32_t code = BERTH_OK;
+    json_open_object(out);
+    for (size_t i = 0; i < BASE_COUNT(numbers) && !code; i++) {
+        code = read_number(call, object, i, &config);
+        json_member_i64(out, numbers[i].name, *number_of(&config, i));
+    }
+    code = code ? code : read_policy(call, object, &config);
+    json_member_string(out, "retry_backoff_policy", config.retry_backoff_policy);
+    json_close_object(out);
+    return code;
+}
+
+void ml_client_config_load(struct json_value stored, struct ml_client_config *out_config) {
+    *out_config = (struct ml_client_config){.retry_backoff_policy = base_cstr(policies[0])};
+    for (size_t i = 0; i < BASE_COUNT(numbers); i++) {
+        if (!json_i64(json_get(stored, numbers[i].name), number_of(out_config, i))) {
+            *number_of(out_config, i) = numbers[i].absent;
+        }
+    }
+    for (size_t i = 0; i < BASE_COUNT(policies); i++) {
+        if (json_string_is(json_get(stored, "retry_backoff_policy"), base_cstr(policies[i]))) {
+            out_config->retry_backoff_policy = base_cstr(policies[i]);
+        }
+    }
+}

@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Making the connector that is stored out of an old one and a draft, and checking it as a whole.
+ */
+#include "plugin/ml_remote/connector.h"
+
+#include "plugin/ml_remote/template.h"
+
+struct berth_str ml_credential_context(struct base_arena *arena, const struct ml_place *place,
+                                       struct berth_str name) {
+    BASE_BUF_AUTO text;
+    base_buf_init(&text, BASE_BUF_MAX_DEFAULT);
+    struct berth_str index = ml_index(place->kind);
+    base_buf_str(&text, index);
+    base_buf_char(&text, '/');
+    base_buf_str(&text, place->id);
+    base_buf_format(&text, "/%scredential/", place->prefix);
+    base_buf_str(&text, name);
+    return ml_keep(arena, &text);
+}
+
+/* ---- credentials ---- */
+
+static int32_t seal_one(struct ml_call *call, const struct ml_place *place, struct json_value key,
+                        struct json_value value, struct base_buf *out) {
+    struct ml_plugin *plugin = call->plugin;
+    struct berth_str name;
+    struct berth_str plain = json_raw(value);
+    if (!json_string(key, &call->arena, &name) ||
+        (json_is(value, JSON_STRING) && !json_string(value, &call->arena, &plain))) {
+        return base_error_memory(&call->error);
+    }
+    struct berth_str context = ml_credential_context(&call->arena, place, name);
+    const struct berth_secret *sealed = NULL;
+    int32_t code = context.ptr
+                       ? plugin->secrets->seal(plugin->host, context, plain, &sealed, &call->error)
+                       : base_error_memory(&call->error);
+    if (!code) {
+        json_key_str(out, name);
+        json_put_string(out, sealed->text);
+        plugin->secrets->release(sealed);
+    }
+    return code;
+}
+
+/* The old credentials, as sealed as they are, with those of the draft over them; null removes. */
+static int32_t seal_credential(struct ml_call *call, const struct ml_place *place,
+                               struct json_value old, struct ml_connector_draft *draft) {
+    if (!json_present(draft->credential)) {
+        return BERTH_OK;
+    }
+    BASE_BUF_AUTO fresh;
+    BASE_BUF_AUTO merged;
+    base_buf_init(&fresh, BASE_BUF_MAX_DEFAULT);
+    base_buf_init(&merged, BASE_BUF_MAX_DEFAULT);
+    json_open_object(&fresh);
+    int32_t code = BERTH_OK;
+    for (struct json_value k = json_first(draft->credential); json_present(k) && !code;) {
+        struct json_value v = json_next(draft->credential, k);
+        if (json_is(v, JSON_NULL)) {
+            json_put_raw(&fresh, json_raw(k));
+            base_buf_cstr(&fresh, ":null");
+        } else {
+            code = seal_one(call, place, k, v, &fresh);
+        }
+        k = json_next(draft->credential, v);
+    }
+    json_close_object(&fresh);
+    JSON_DOC_AUTO doc = {0};
+    if (!code && (fresh.error || !json_parse(&doc, base_buf_view(&fresh), 0, NULL))) {
+        code = base_error_memory(&call->error);
+    }
+    if (!code) {
+        ml_merge(json_get(old, "credential"), json_root(&doc), &merged);
+        struct berth_str raw = ml_keep(&call->arena, &merged);
+        draft->edits[draft->count++] = (struct ml_edit){"credential", raw};
+        code = raw.ptr ? BERTH_OK : base_error_memory(&call->error);
+    }
+    return code;
+}
+
+/* ---- the whole ---- */
+
+/* Parameters of an update are merged into those that are there. */
+static int32_t merge_parameters(struct ml_call *call, struct json_value old,
+                                struct ml_connector_draft *draft) {
+    JSON_DOC_AUTO none = {0};
+    JSON_DOC_AUTO doc = {0};
+    struct json_value kept = json_get(old, "parameters");
+    for (size_t i = 0; i < draft->count; i++) {
+        if (strcmp(draft->edits[i].name, "parameters") != 0) {
+            continue;
+        }
+        BASE_BUF_AUTO merged;
+        base_buf_init(&merged, BASE_BUF_MAX_DEFAULT);
+        if (!json_parse(&doc, draft->edits[i].raw, 0, NULL) ||
+            !json_parse(&none, BERTH_STR("{}"), 0, NULL)) {
+            return base_error_memory(&call->error);
+        }
+        ml_merge(json_present(kept) ? kept : json_root(&none), json_root(&doc), &merged);
+        draft->edits[i].raw = ml_keep(&call->arena, &merged);
+        return draft->edits[i].raw.ptr ? BERTH_OK : base_error_memory(&call->error);
+    }
+    return BERTH_OK;
+}
+
+static bool has_member(struct json_value connector, const char *name) {
+    return json_present(json_get(json_get(connector, "parameters"), name)) ||
+           json_present(json_get(json_get(connector, "credential"), name));
+}
+
+static int32_t check_aws(struct ml_call *call, struct json_value connector) {
+    static const char *const keys[] = {"access_key", "secret_key"};
+    static const char *const places[] = {"service_name", "region"};
+    if (!json_string_is(json_get(connector, "protocol"), BERTH_STR("aws_sigv4"))) {
+        return BERTH_OK;
+    }
+    for (size_t i = 0; i < BASE_COUNT(keys); i++) {
+        if (!json_present(json_get(json_get(connector, "credential"), keys[i]))) {
+            return ml_invalid(&call->error, "a connector of aws_sigv4 needs [credential.%s]",
+                              keys[i]);
+        }
+    }
+    for (size_t i = 0; i < BASE_COUNT(places); i++) {
+        if (!has_member(connector, places[i])) {
+            return ml_invalid(&call->error,
+                              "a connector of aws_sigv4 needs [%s] in its parameters or its "
+                              "credential",
+                              places[i]);
+        }
+    }
+    return BERTH_OK;
+}
+
+static int32_t check_url(struct ml_call *call, struct json_value action,
+                         const struct ml_parameters *parameters, void *scratch) {
+    struct berth_str text;
+    struct ml_template template;
+    BASE_BUF_AUTO url;
+    BASE_BUF_AUTO made;
+    base_buf_init(&url, BASE_BUF_MAX_DEFAULT);
+    base_buf_init(&made, BASE_BUF_MAX_DEFAULT);
+    if (!json_string(json_get(action, "url"), &call->arena, &text)) {
+        return base_error_memory(&call->error);
+    }
+    int32_t code = ml_template_compile(text, &call->arena, &template, &call->error);
+    if (code) {
+        return code;
+    }
+    struct ml_values values = {.own = parameters};
+    struct ml_filling filling = {.values = &values, .out = &url, .scratch = &made};
+    ml_fill_url(&filling, &template);
+    if (url.error) {
+        return base_error_memory(&call->error);
+    }
+    if (!ml_trust_matches(call->settings->trust, base_buf_view(&url), scratch)) {
+        return ml_invalid(
+            &call->error,
+            "the URL [" BASE_FMT "] is not trusted: it matches none of the expressions of "
+            "[plugins.ml_commons.trusted_connector_endpoints_regex]%s",
+            BASE_ARG(base_buf_view(&url)),
+            ml_trust_is_empty(call->settings->trust) ? ", of which there are none" : "");
+    }
+    return BERTH_OK;
+}
+
+static int32_t check_templates(struct ml_call *call, struct json_value connector) {
+    struct ml_parameters parameters = {0};
+    int32_t code = ml_parameters_compile(json_get(connector, "parameters"), &call->arena,
+                                         &parameters, &call->error);
+    void *scratch = code ? NULL : ml_trust_scratch_create();
+    if (!code && !scratch) {
+        code = base_error_memory(&call->error);
+    }
+    struct json_value actions = json_get(connector, "actions");
+    for (struct json_value v = json_first(actions); json_present(v) && !code;
+         v = json_next(actions, v)) {
+        code = check_url(call, v, &parameters, scratch);
+    }
+    if (scratch) {
+        ml_trust_scratch_destroy(scratch);
+    }
+    return code;
+}
+
+int32_t ml_connector_make(struct ml_call *call, const struct ml_place *place, struct json_value old,
+                          struct ml_connector_draft *draft, struct base_buf *out) {
+    int32_t code = seal_credential(call, place, old, draft);
+    code = code ? code : merge_parameters(call, old, draft);
+    if (code) {
+        return code;
+    }
+    BASE_BUF_AUTO made;
+    base_buf_init(&made, BASE_BUF_MAX_DEFAULT);
+    ml_document_edit(ML_CONNECTOR, old, draft->edits, draft->count, &made);
+    JSON_DOC_AUTO doc = {0};
+    if (made.error || !json_parse(&doc, base_buf_view(&made), 0, NULL)) {
+        return base_error_memory(&call->error);
+    }
+    code = check_aws(call, json_root(&doc));
+    code = code ? code : check_templates(call, json_root(&doc));
+    if (!code) {
+        json_put_raw(out, base_buf_view(&made));
+        code = out->error ? base_error_memory(&call->error) : BERTH_OK;
+    }
+    return code;
+}

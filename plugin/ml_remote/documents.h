@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The plugin's documents: their indices, reading them, making a new one out of an old one.
+ */
+#ifndef ML_REMOTE_DOCUMENTS_H
+#define ML_REMOTE_DOCUMENTS_H
+
+#include "plugin/ml_remote/call.h"
+
+/* The kinds of documents; the tables in documents.c tell the rest of each. */
+enum ml_kind { ML_CONNECTOR, ML_MODEL, ML_GROUP, ML_TASK, ML_GROUP_NAME, ML_KINDS };
+
+struct berth_str ml_index(enum ml_kind kind);
+
+/* Declares all indices. In start. */
+int32_t ml_documents_declare(struct ml_plugin *plugin, struct berth_error *error);
+
+/* A document that was read, with its parsed source. */
+struct ml_document {
+    struct ml_plugin *plugin;
+    const struct berth_document *stored;
+    struct json_doc doc;
+    struct json_value root;
+};
+
+/* 404 status_exception naming the kind and the id where there is none. */
+int32_t ml_document_get(struct ml_plugin *plugin, enum ml_kind kind, struct berth_str id,
+                        struct ml_document *out_document, struct berth_error *error);
+void ml_document_release(struct ml_document *document);
+#define ML_DOCUMENT_AUTO __attribute__((cleanup(ml_document_release))) struct ml_document
+
+/* A member that is set, or removed where raw.ptr is NULL. */
+struct ml_edit {
+    const char *name;
+    struct berth_str raw; /* one JSON value */
+};
+
+/*
+ * Appends an object: the members of old (which may be absent) with the edits made. Members stand
+ * in the order of the kind's table, others behind them.
+ */
+void ml_document_edit(enum ml_kind kind, struct json_value old, const struct ml_edit *edits,
+                      size_t count, struct base_buf *out);
+
+/* Appends old with the members of patch merged in, objects member by member; null removes. */
+void ml_merge(struct json_value old, struct json_value patch, struct base_buf *out);
+
+/* Appends a document as clients see it: without its secret fields. */
+void ml_document_show(enum ml_kind kind, struct json_value root, struct base_buf *out);
+
+/* ---- writing ---- */
+
+/* Appends one write of a group. */
+struct berth_write ml_write(enum ml_kind kind, uint32_t op, struct berth_str id,
+                            struct berth_str source);
+/* The same, refused unless the document is as it was read. */
+struct berth_write ml_write_over(const struct ml_document *document, uint32_t op,
+                                 struct berth_str source);
+
+int32_t ml_store_write(struct ml_plugin *plugin, const struct berth_write *writes, uint32_t count,
+                       struct berth_write_result *out_results, struct berth_error *error);
+
+/* Appends what OpenSearch answers to a document's update or deletion. */
+void ml_put_write_result(enum ml_kind kind, struct berth_str id,
+                         const struct berth_write_result *result, struct base_buf *out);
+
+/* How many documents a query finds, and the ids of the first few, joined by commas. */
+#define ML_REFERENCES_SHOWN 10
+int32_t ml_count(struct ml_plugin *plugin, enum ml_kind kind, struct berth_str query,
+                 int64_t *out_count, struct base_buf *out_ids, struct berth_error *error);
+
+/* The query {"term": {field: value}}, in the arena; ptr NULL without memory. */
+struct berth_str ml_term(struct base_arena *arena, const char *field, struct berth_str value);
+
+/* Answers a search of one kind with the call's body. */
+int32_t ml_search(struct ml_call *call, enum ml_kind kind);
+
+/* Milliseconds since 1970, as raw JSON in the arena. */
+struct berth_str ml_now(struct base_arena *arena);
+/* A text as raw JSON in the arena; ptr NULL without memory. */
+struct berth_str ml_quote(struct base_arena *arena, struct berth_str text);
+/* A buffer's content copied to the arena; ptr NULL without memory. */
+struct berth_str ml_keep(struct base_arena *arena, const struct base_buf *buf);
+
+#endif

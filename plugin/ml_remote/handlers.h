@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The handlers of the plugin's routes, by file. routes.c has the table that names them.
+ */
+#ifndef ML_REMOTE_HANDLERS_H
+#define ML_REMOTE_HANDLERS_H
+
+#include "plugin/ml_remote/call.h"
+
+/* Registers all routes. In start. */
+int32_t ml_routes_add(struct ml_plugin *plugin, struct berth_error *error);
+
+/* connector_handlers.c */
+int32_t ml_create_connector(struct ml_call *call);
+int32_t ml_get_connector(struct ml_call *call);
+int32_t ml_update_connector(struct ml_call *call);
+int32_t ml_delete_connector(struct ml_call *call);
+int32_t ml_search_connectors(struct ml_call *call);
+
+/* group_handlers.c */
+int32_t ml_register_group(struct ml_call *call);
+int32_t ml_get_group(struct ml_call *call);
+int32_t ml_update_group(struct ml_call *call);
+int32_t ml_delete_group(struct ml_call *call);
+int32_t ml_search_groups(struct ml_call *call);
+
+/* register.c */
+int32_t ml_register_model(struct ml_call *call);
+
+/* model_handlers.c */
+int32_t ml_get_model(struct ml_call *call);
+int32_t ml_update_model(struct ml_call *call);
+int32_t ml_delete_model(struct ml_call *call);
+int32_t ml_search_models(struct ml_call *call);
+
+/* deploy.c */
+int32_t ml_deploy_model(struct ml_call *call);
+int32_t ml_undeploy_model(struct ml_call *call);
+int32_t ml_undeploy_models(struct ml_call *call);
+
+/* task_handlers.c */
+int32_t ml_get_task(struct ml_call *call);
+int32_t ml_delete_task(struct ml_call *call);
+int32_t ml_search_tasks(struct ml_call *call);
+
+/* predict.c; runs on the loop */
+void ml_predict(void *user, struct berth_request *request, const struct berth_request_view *view);
+
+#endif

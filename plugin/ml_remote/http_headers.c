@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Header lines that may hold credentials: a mapping of their own, locked, out of core dumps, wiped.
+ */
+#include "plugin/ml_remote/http_headers.h"
+
+#include <stdlib.h>
+#include <sys/mman.h>
+
+/* Shorter credentials are too likely to be part of an ordinary word. */
+#define SCRUB_MIN 4u
+
+static char *put_text(char *to, struct berth_str text) {
+    if (text.len) {
+        memcpy(to, text.ptr, BASE_LEN(text));
+    }
+    to[text.len] = '\0';
+    return to + text.len + 1;
+}
+
+int32_t ml_http_headers_create(const struct berth_str *lines, uint32_t count,
+                               const struct berth_str *secrets, uint32_t secret_count,
+                               struct ml_http_headers **out_headers) {
+    size_t bytes = sizeof(struct ml_http_headers) + count * sizeof(struct curl_slist) +
+                   secret_count * sizeof(struct berth_str);
+    for (uint32_t i = 0; i < count; i++) {
+        bytes += BASE_LEN(lines[i]) + 1;
+    }
+    for (uint32_t i = 0; i < secret_count; i++) {
+        bytes += BASE_LEN(secrets[i]) + 1;
+    }
+    struct ml_http_headers *headers =
+        mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (headers == MAP_FAILED) {
+        return BERTH_E_NO_MEMORY;
+    }
+    /* Beyond the limit of locked memory they can be swapped; that is the operator's choice. */
+    (void)mlock(headers, bytes);
+    (void)madvise(headers, bytes, MADV_DONTDUMP);
+    headers->bytes = bytes;
+    struct curl_slist *nodes = (struct curl_slist *)(headers + 1);
+    headers->secrets = (struct berth_str *)(nodes + count);
+    headers->secret_count = secret_count;
+    char *at = (char *)(headers->secrets + secret_count);
+    for (uint32_t i = 0; i < count; i++) {
+        nodes[i] = (struct curl_slist){at, i + 1 < count ? &nodes[i + 1] : NULL};
+        at = put_text(at, lines[i]);
+    }
+    for (uint32_t i = 0; i < secret_count; i++) {
+        headers->secrets[i] = base_str(at, BASE_LEN(secrets[i]));
+        at = put_text(at, secrets[i]);
+    }
+    headers->list = count ? nodes : NULL;
+    *out_headers = headers;
+    return BERTH_OK;
+}
+
+void ml_http_headers_destroy(struct ml_http_headers *headers) {
+    if (headers) {
+        size_t bytes = headers->bytes;
+        explicit_bzero(headers, bytes);
+        (void)munmap(headers, bytes);
+    }
+}
+
+void ml_http_headers_scrub(const struct ml_http_headers *headers, char *text, size_t len) {
+    for (uint32_t i = 0; i < headers->secret_count; i++) {
+        struct berth_str secret = headers->secrets[i];
+        char *at = text;
+        while (secret.len >= SCRUB_MIN &&
+               (at = memmem(at, len - (size_t)(at - text), secret.ptr, BASE_LEN(secret)))) {
+            memset(at, '*', BASE_LEN(secret));
+            at += secret.len;
+        }
+    }
+}

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Header lines in the form that libcurl takes. Internal to the HTTP client.
+ */
+#ifndef ML_REMOTE_HTTP_HEADERS_H
+#define ML_REMOTE_HTTP_HEADERS_H
+
+#include <curl/curl.h>
+
+#include "plugin/ml_remote/http_client.h"
+
+struct ml_http_headers {
+    size_t bytes; /* of the mapping */
+    struct curl_slist *list;
+    struct berth_str *secrets;
+    uint32_t secret_count;
+};
+
+#endif

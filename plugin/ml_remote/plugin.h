@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The plugin's instance and what it keeps for each loop.
+ */
+#ifndef ML_REMOTE_PLUGIN_H
+#define ML_REMOTE_PLUGIN_H
+
+#include <berth/identity.h>
+#include <berth/log.h>
+#include <berth/loop.h>
+#include <berth/nodes.h>
+#include <berth/plugin.h>
+#include <berth/routes.h>
+#include <berth/secrets.h>
+#include <berth/settings.h>
+#include <berth/store.h>
+#include <berth/worker.h>
+#include <pthread.h>
+
+#include "base/arena.h"
+#include "base/error.h"
+#include "base/map.h"
+
+struct ml_settings;
+struct ml_http_client;
+struct ml_catalogue;
+
+/* One per process. What is not constant after create is guarded as its comment says. */
+struct ml_plugin {
+    const struct berth_host *host;
+    struct base_arena arena; /* what is made in start */
+    const struct berth_routes_v1 *routes;
+    const struct berth_settings_v1 *settings_api;
+    const struct berth_nodes_v1 *nodes;
+    const struct berth_store_v1 *store;
+    const struct berth_identity_v1 *identity;
+    const struct berth_loop_v1 *loop;
+    const struct berth_worker_v1 *worker;
+    const struct berth_secrets_v1 *secrets;
+    const struct berth_log_v1 *log;
+
+    /* The settings in force; ml_settings_acquire takes a reference. */
+    pthread_mutex_t settings_lock;
+    struct ml_settings *settings;
+
+    /* Held while documents that refer to one another are checked and written together. */
+    pthread_mutex_t references_lock;
+
+    /* Held while a model is deployed by its first prediction, so that one of many does it. */
+    pthread_mutex_t auto_deploy_lock;
+
+    /* The models that are deployed on this node: plugin/ml_remote/catalogue.h. */
+    struct ml_catalogue *catalogue;
+};
+
+/* One per loop; touched by its thread alone. */
+struct ml_loop {
+    struct ml_plugin *plugin;
+    uint32_t index;
+    struct ml_settings *settings;  /* a reference */
+    struct base_map models;        /* struct ml_loop_model by id */
+    struct ml_http_client *client; /* to the remote services */
+    struct ml_predict *free_predicts;
+    uint32_t free_predict_count;
+    void *match_data; /* of the regular expressions' library */
+};
+
+#define ML_LOG(plugin, level, event, ...)                                                          \
+    (plugin)->log->write((plugin)->host, (level), BERTH_STR(event),                                \
+                         (const struct berth_log_field[]){__VA_ARGS__},                            \
+                         (uint32_t)BASE_COUNT(((const struct berth_log_field[]){__VA_ARGS__})))
+#define ML_FIELD(name, view) {BERTH_STR_INIT(name), (view)}
+
+#endif

@@ -1,0 +1,341 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "plugin/ml_remote/settings.h"
+
+#include "base/json.h"
+#include "plugin/ml_remote/deploy.h"
+
+#include <stdlib.h>
+
+#define PREFIX "plugins.ml_commons."
+#define KEY(name) PREFIX name
+
+/* Endpoints that are trusted where the setting is not set, one a line of the default. */
+static const struct berth_str default_endpoints[] = {
+    BERTH_STR_INIT("^https://runtime\\.sagemaker\\..*[a-z0-9-]\\.amazonaws\\.com/.*$"),
+    BERTH_STR_INIT("^https://api\\.sagemaker\\..*[a-z0-9-]\\.amazonaws\\.com/.*$"),
+    BERTH_STR_INIT("^https://api\\.openai\\.com/.*$"),
+    BERTH_STR_INIT("^https://api\\.cohere\\.ai/.*$"),
+    BERTH_STR_INIT("^https://api\\.deepseek\\.com/.*$"),
+    BERTH_STR_INIT("^https://bedrock-runtime\\..*[a-z0-9-]\\.amazonaws\\.com/.*$"),
+    BERTH_STR_INIT("^https://bedrock-agent-runtime\\..*[a-z0-9-]\\.amazonaws\\.com/.*$"),
+    BERTH_STR_INIT("^https://bedrock\\..*[a-z0-9-]\\.amazonaws\\.com/.*$"),
+    BERTH_STR_INIT("^https://textract\\..*[a-z0-9-]\\.amazonaws\\.com$"),
+    BERTH_STR_INIT("^https://comprehend\\..*[a-z0-9-]\\.amazonaws\\.com$"),
+    BERTH_STR_INIT("^https://rekognition(-fips)?\\..*[a-z0-9-]\\.amazonaws\\.com$"),
+};
+
+static const struct berth_str default_roles[] = {BERTH_STR_INIT("data"), BERTH_STR_INIT("ml")};
+
+struct row {
+    const char *key;
+    uint32_t type;
+    const char *default_text;
+    double min;
+    double max;
+    const struct berth_str *list; /* the default of a list */
+    uint32_t list_count;
+    const char *description;
+};
+
+#define BOOL(name, value, text) {KEY(name), BERTH_SETTING_BOOL, value, 0, 0, NULL, 0, text}
+#define INT(name, value, min, max, text)                                                           \
+    {KEY(name), BERTH_SETTING_INT, value, min, max, NULL, 0, text}
+#define TEXT(name, value, text) {KEY(name), BERTH_SETTING_TEXT, value, 0, 0, NULL, 0, text}
+#define LIST(name, list, text)                                                                     \
+    {KEY(name), BERTH_SETTING_LIST, NULL, 0, 0, list, BASE_COUNT(list), text}
+
+/* All of them can be changed at run time. */
+static const struct row rows[] = {
+    BOOL("remote_inference.enabled", "true",
+         "Off: no connector is created, no remote model registered, deployed or asked."),
+    LIST("trusted_connector_endpoints_regex", default_endpoints,
+         "Expressions of which a connector's URL must match one, as a whole."),
+    BOOL("connector.private_ip_enabled", "false",
+         "On: remote services may have private addresses."),
+    BOOL("connector_access_control_enabled", "false", "On: connectors have owners and access."),
+    BOOL("model_access_control_enabled", "false", "On: model groups have owners and access."),
+    BOOL("only_run_on_ml_node", "true",
+         "On: remote models run on nodes with the role ml alone; off: on hot data nodes too."),
+    LIST("task_dispatcher.eligible_node_role.remote_model", default_roles,
+         "Roles of which a node needs one to run remote models."),
+    TEXT("exclude_nodes._name", "", "Names of nodes that run no models, joined by commas."),
+    BOOL("allow_custom_deployment_plan", "false",
+         "On: deploy and undeploy may name the nodes (node_ids)."),
+    BOOL("model_auto_deploy.enable", "true",
+         "On: a model that is not deployed is deployed by its first prediction."),
+    BOOL("model_auto_redeploy.enable", "true", "On: models are deployed again on nodes that join."),
+    INT("model_auto_redeploy.lifetime_retry_times", "3", 0, 1e6,
+        "How often a model is deployed again by itself."),
+    {KEY("model_auto_redeploy_success_ratio"), BERTH_SETTING_FLOAT, "0.8", 0, 1, NULL, 0,
+     "The share of nodes that must succeed when a model is deployed again."},
+    TEXT("task_dispatch_policy", "round_robin",
+         "How a worker is chosen: round_robin or least_load."),
+    INT("max_ml_task_per_node", "10", 0, 10000, "Tasks that a node runs, for least_load."),
+    INT("max_model_on_node", "10", 0, 10000, "Models of a node; remote models are not counted."),
+    INT("max_register_model_tasks_per_node", "10", 0, 10, "Registrations of a node at a time."),
+    INT("max_deploy_model_tasks_per_node", "10", 0, 10, "Deployments of a node at a time."),
+    INT("max_batch_inference_tasks", "100", 0, 10000, "Batch predictions that run at a time."),
+    INT("monitoring_request_count", "100", 0, 10000000,
+        "Recent predictions whose durations a profile keeps."),
+    INT("native_memory_threshold", "90", 0, 100, "Taken for compatibility; has no effect."),
+    INT("jvm_heap_memory_threshold", "85", 0, 100, "Taken for compatibility; has no effect."),
+    INT("sync_up_job_interval_in_seconds", "10", 0, 86400,
+        "How often documents are compared with what runs; 0: never."),
+    INT("ml_task_timeout_in_seconds", "600", 1, 86400, "A task that runs longer has failed."),
+    BOOL("controller_enabled", "true", "On: users' rate limits can be set (controllers)."),
+    BOOL("safe_delete_model", "false", "On: a model that others refer to is not deleted."),
+    BOOL("offline_batch_inference_enabled", "true", "On: batch predictions are taken."),
+    BOOL("stream_enabled", "false", "On: streamed predictions are taken."),
+    INT("max_json_size", "100000000", -1, 2147483647,
+        "The largest answer of a remote service, in bytes; -1: up to 2 GiB."),
+};
+
+static int32_t declare_row(struct ml_plugin *plugin, const struct row *row,
+                           struct berth_error *error) {
+    struct berth_str text = base_cstr(row->default_text);
+    bool list = row->type == BERTH_SETTING_LIST;
+    struct berth_setting setting = {.size = sizeof setting,
+                                    .type = row->type,
+                                    .flags = BERTH_SETTING_DYNAMIC,
+                                    .default_count = list ? row->list_count : 1,
+                                    .key = base_cstr(row->key),
+                                    .description = base_cstr(row->description),
+                                    .default_values = list ? row->list : &text,
+                                    .min = row->min,
+                                    .max = row->max};
+    return plugin->settings_api->declare(plugin->host, &setting, 1, error);
+}
+
+/* ---- reading ---- */
+
+/* The table declares what is read here, so that reading cannot fail. */
+static bool get_bool(struct ml_plugin *plugin, const struct berth_settings_view *view,
+                     const char *key) {
+    int64_t value = 0;
+    (void)plugin->settings_api->get_int(view, base_cstr(key), &value);
+    return value != 0;
+}
+
+static int64_t get_int(struct ml_plugin *plugin, const struct berth_settings_view *view,
+                       const char *key) {
+    int64_t value = 0;
+    (void)plugin->settings_api->get_int(view, base_cstr(key), &value);
+    return value;
+}
+
+static const struct berth_str *copy_list(struct base_arena *arena, const struct berth_str *list,
+                                         uint32_t count) {
+    struct berth_str *copy = base_arena_array(arena, count + 1u, sizeof *copy);
+    for (uint32_t i = 0; copy && i < count; i++) {
+        copy[i] = base_arena_dup(arena, list[i]);
+        if (!copy[i].ptr) {
+            return NULL;
+        }
+    }
+    return copy;
+}
+
+static int32_t read_rules(struct ml_plugin *plugin, const struct berth_settings_view *view,
+                          struct ml_settings *s, struct berth_error *error) {
+    const struct berth_str *roles = NULL;
+    struct berth_str names = {"", 0};
+    struct berth_str name;
+    (void)plugin->settings_api->get_list(
+        view, BERTH_STR(KEY("task_dispatcher.eligible_node_role.remote_model")), &roles,
+        &s->rules.role_count);
+    (void)plugin->settings_api->get_text(view, BERTH_STR(KEY("exclude_nodes._name")), &names);
+    uint32_t commas = 1;
+    for (uint64_t i = 0; i < names.len; i++) {
+        commas += names.ptr[i] == ',';
+    }
+    struct berth_str *excluded = base_arena_array(&s->arena, commas, sizeof *excluded);
+    while (excluded && base_str_split(&names, ',', &name)) {
+        name = base_str_trim(name);
+        if (name.len) {
+            excluded[s->rules.excluded_count++] = base_arena_dup(&s->arena, name);
+        }
+    }
+    s->rules.roles = copy_list(&s->arena, roles, s->rules.role_count);
+    s->rules.excluded = excluded;
+    s->rules.only_ml_nodes = get_bool(plugin, view, KEY("only_run_on_ml_node"));
+    return s->rules.roles && excluded ? BERTH_OK : base_error_memory(error);
+}
+
+struct eligible_call {
+    const struct ml_eligibility_rules *rules;
+    bool local_is_eligible;
+};
+
+static void note_local(void *user, const struct berth_node *nodes, uint32_t count) {
+    struct eligible_call *call = user;
+    for (uint32_t i = 0; i < count; i++) {
+        if (nodes[i].is_local) {
+            call->local_is_eligible = ml_eligibility_of(call->rules, &nodes[i]) == ML_ELIGIBLE;
+        }
+    }
+}
+
+static int32_t make_trust(struct ml_plugin *plugin, const struct berth_settings_view *view,
+                          struct ml_trust **out_trust, struct berth_error *error) {
+    const struct berth_str *patterns = NULL;
+    uint32_t count = 0;
+    (void)plugin->settings_api->get_list(view, BERTH_STR(KEY("trusted_connector_endpoints_regex")),
+                                         &patterns, &count);
+    return ml_trust_create(patterns, count, out_trust, error);
+}
+
+static int32_t make_snapshot(struct ml_plugin *plugin, const struct berth_settings_view *view,
+                             struct ml_settings **out_settings, struct berth_error *error) {
+    struct ml_settings *s = calloc(1, sizeof *s);
+    if (!s) {
+        return base_error_memory(error);
+    }
+    base_arena_init(&s->arena, 1024);
+    s->references = 1;
+    s->remote_inference_enabled = get_bool(plugin, view, KEY("remote_inference.enabled"));
+    s->private_ip_enabled = get_bool(plugin, view, KEY("connector.private_ip_enabled"));
+    s->connector_access_control = get_bool(plugin, view, KEY("connector_access_control_enabled"));
+    s->model_access_control = get_bool(plugin, view, KEY("model_access_control_enabled"));
+    s->allow_custom_deployment_plan = get_bool(plugin, view, KEY("allow_custom_deployment_plan"));
+    s->auto_deploy = get_bool(plugin, view, KEY("model_auto_deploy.enable"));
+    s->max_register_tasks = get_int(plugin, view, KEY("max_register_model_tasks_per_node"));
+    s->max_deploy_tasks = get_int(plugin, view, KEY("max_deploy_model_tasks_per_node"));
+    int64_t max_json = get_int(plugin, view, KEY("max_json_size"));
+    s->max_answer = max_json < 0 ? JSON_TEXT_MAX : (uint64_t)max_json;
+    int32_t code = read_rules(plugin, view, s, error);
+    code = code ? code : make_trust(plugin, view, &s->trust, error);
+    if (code) {
+        ml_settings_release(s);
+        return code;
+    }
+    struct eligible_call call = {.rules = &s->rules};
+    (void)plugin->nodes->read(plugin->host, note_local, &call);
+    s->node_is_eligible = call.local_is_eligible;
+    *out_settings = s;
+    return BERTH_OK;
+}
+
+/* ---- the two phases of a change ---- */
+
+static int32_t validate(void *user, const struct berth_settings_view *view,
+                        struct berth_error *error) {
+    struct ml_plugin *plugin = user;
+    struct ml_trust *trust = NULL;
+    struct berth_error reason = BASE_ERROR_INIT;
+    if (make_trust(plugin, view, &trust, &reason)) {
+        return base_error(error, BERTH_E_INVALID,
+                          "the setting [" KEY("trusted_connector_endpoints_regex") "]: %.800s",
+                          reason.message);
+    }
+    ml_trust_destroy(trust);
+    struct berth_str policy = {"", 0};
+    (void)plugin->settings_api->get_text(view, BERTH_STR(KEY("task_dispatch_policy")), &policy);
+    if (!base_str_is(policy, "round_robin") && !base_str_is(policy, "least_load")) {
+        return base_error(error, BERTH_E_INVALID,
+                          "the setting [" KEY("task_dispatch_policy") "] cannot be [" BASE_FMT
+                                                                      "]: round_robin, least_load",
+                          BASE_ARG(policy));
+    }
+    return BERTH_OK;
+}
+
+static void give_to_loop(void *user, uint32_t index, void *context) {
+    struct ml_settings *settings = user;
+    struct ml_loop *loop = context;
+    (void)index;
+    if (loop->settings->serial < settings->serial) {
+        ml_settings_release(loop->settings);
+        loop->settings = ml_settings_ref(settings);
+    }
+}
+
+static void changed(void *user, const struct berth_settings_view *view) {
+    struct ml_plugin *plugin = user;
+    struct ml_settings *settings = NULL;
+    struct berth_error error = BASE_ERROR_INIT;
+    if (make_snapshot(plugin, view, &settings, &error)) {
+        /* Validated before: only memory can be missing, and then the old values go on. */
+        ML_LOG(plugin, BERTH_LOG_ERROR, "settings_not_applied",
+               ML_FIELD("reason", base_cstr(error.message)));
+        return;
+    }
+    (void)pthread_mutex_lock(&plugin->settings_lock);
+    struct ml_settings *old = plugin->settings;
+    settings->serial = old ? old->serial + 1 : 1;
+    plugin->settings = ml_settings_ref(settings);
+    (void)pthread_mutex_unlock(&plugin->settings_lock);
+    (void)plugin->loop->run_on_all(plugin->host, give_to_loop, settings);
+    bool evict = old && old->node_is_eligible && !settings->node_is_eligible;
+    if (old) {
+        ml_settings_release(old);
+    }
+    ml_settings_release(settings);
+    if (evict) {
+        ml_deploy_evict_later(plugin);
+    }
+}
+
+int32_t ml_settings_declare(struct ml_plugin *plugin, struct berth_error *error) {
+    int32_t code = BERTH_OK;
+    for (size_t i = 0; i < BASE_COUNT(rows) && !code; i++) {
+        code = declare_row(plugin, &rows[i], error);
+    }
+    if (!code && plugin->settings_api->observe(plugin->host, validate, changed, plugin)) {
+        code = base_error_memory(error);
+    }
+    return code;
+}
+
+/* ---- using ---- */
+
+struct ml_settings *ml_settings_ref(struct ml_settings *settings) {
+    settings->references++;
+    return settings;
+}
+
+struct ml_settings *ml_settings_acquire(struct ml_plugin *plugin) {
+    (void)pthread_mutex_lock(&plugin->settings_lock);
+    struct ml_settings *settings = ml_settings_ref(plugin->settings);
+    (void)pthread_mutex_unlock(&plugin->settings_lock);
+    return settings;
+}
+
+void ml_settings_release(struct ml_settings *settings) {
+    if (settings && --settings->references == 0) {
+        ml_trust_destroy(settings->trust);
+        base_arena_deinit(&settings->arena);
+        free(settings);
+    }
+}
+
+int32_t ml_settings_check_remote(const struct ml_settings *settings, struct berth_error *error) {
+    return settings->remote_inference_enabled
+               ? BERTH_OK
+               : base_error_rest(error, BERTH_E_INVALID, 400, "status_exception",
+                                 "remote inference is switched off; the setting [" KEY(
+                                     "remote_inference.enabled") "] switches it on");
+}
+
+struct explain_call {
+    const struct ml_eligibility_rules *rules;
+    struct base_buf text;
+};
+
+static void explain(void *user, const struct berth_node *nodes, uint32_t count) {
+    struct explain_call *call = user;
+    for (uint32_t i = 0; i < count; i++) {
+        base_buf_cstr(&call->text, i ? "; " : "");
+        ml_eligibility_explain(call->rules, &nodes[i], &call->text);
+    }
+}
+
+int32_t ml_settings_not_eligible(struct ml_plugin *plugin, const struct ml_settings *settings,
+                                 struct berth_error *error) {
+    struct explain_call call = {.rules = &settings->rules};
+    base_buf_init(&call.text, BERTH_ERROR_MESSAGE_MAX);
+    (void)plugin->nodes->read(plugin->host, explain, &call);
+    int32_t code = base_error(error, BERTH_E_INVALID, "no node may run remote models: " BASE_FMT,
+                              BASE_ARG(base_buf_view(&call.text)));
+    base_buf_deinit(&call.text);
+    return code;
+}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Tasks: the record of a registration or a deployment.
+ */
+#ifndef ML_REMOTE_TASK_H
+#define ML_REMOTE_TASK_H
+
+#include "plugin/ml_remote/documents.h"
+
+struct ml_task {
+    const char *type;  /* REGISTER_MODEL, DEPLOY_MODEL */
+    const char *state; /* COMPLETED, FAILED */
+    struct berth_str model_id;
+    struct berth_str error; /* of a failed one: why, on this node; empty: none */
+    bool is_async;
+};
+
+/*
+ * Makes the write that stores a task of this node. out_id gets its id; id and source live in the
+ * arena. NO_MEMORY.
+ */
+int32_t ml_task_make(struct ml_plugin *plugin, struct base_arena *arena, const struct ml_task *task,
+                     char out_id[BERTH_ID_LENGTH + 1], struct berth_write *out_write);
+
+/* The id of this node, in the arena; ptr NULL without memory. */
+struct berth_str ml_node_id(struct ml_plugin *plugin, struct base_arena *arena);
+
+#endif
