@@ -118,7 +118,8 @@ static int32_t start_data(struct host *host, struct berth_error *error) {
     struct store_options options = {.data_path = host->data_path,
                                     /* One more for the feed, and one for a read within a scan. */
                                     .readers = host->node.worker_threads + 2,
-                                    .sync_full = host->node.store_sync_full};
+                                    .sync_full = host->node.store_sync_full,
+                                    .refresh_interval_ms = host->node.store_refresh_interval_ms};
     code = code ? code : store_open(&options, &host->store, error);
     code = code ? code : cluster_identity_open(host->store, host->cluster_uuid, error);
     return code ? code : cluster_settings_open(host->store, host->settings, error);

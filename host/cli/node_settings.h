@@ -37,6 +37,7 @@ struct node_settings {
     uint32_t worker_threads;
     uint32_t worker_queue;
     bool store_sync_full;
+    uint64_t store_refresh_interval_ms;
     struct berth_str log_level;
     struct berth_str compatibility_version;
     uint64_t shutdown_timeout_ms;

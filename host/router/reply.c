@@ -173,6 +173,9 @@ static void release_reply(const struct berth_reply *reply) {
 /* Makes the outcome of a reply; takes over its parts in any case. */
 static int32_t make_outcome(struct berth_request *request, const struct berth_reply *reply) {
     struct rest_outcome *outcome = &request->outcome;
+    if (reply->status >= 400) {
+        request->shape.filter_path = base_str(NULL, 0); /* an error is told in full */
+    }
     bool shaped = !shape_is_plain(&request->shape) && is_json(reply->content_type);
     bool packed = request->home->router->options.compression && length_of(reply) >= COMPRESS_MIN &&
                   takes_gzip(request);

@@ -14,14 +14,17 @@
 
 /*
  * idx: the indices, and whether a document was ever written to one.
- * doc: the documents. field: what searches look at, one row a value (host/store/mapping.h).
+ * doc: the documents; seen_*: what searches go on to show of one whose new state waits for a
+ * refresh, else NULL. field: what searches look at, one row a value (host/store/mapping.h).
  * state: the last sequence number.
  */
 static const char schema[] =
     "CREATE TABLE idx(id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, mapping TEXT NOT NULL,"
     " used INTEGER NOT NULL DEFAULT 0);"
     "CREATE TABLE doc(row INTEGER PRIMARY KEY, idx INTEGER NOT NULL, id TEXT NOT NULL,"
-    " source TEXT NOT NULL, version INTEGER NOT NULL, seq_no INTEGER NOT NULL, UNIQUE(idx, id));"
+    " source TEXT NOT NULL, version INTEGER NOT NULL, seq_no INTEGER NOT NULL,"
+    " seen_source TEXT, seen_version INTEGER, seen_seq_no INTEGER, UNIQUE(idx, id));"
+    "CREATE INDEX doc_unseen ON doc(idx) WHERE seen_source IS NOT NULL;"
     "CREATE TABLE field(doc INTEGER NOT NULL, idx INTEGER NOT NULL, name TEXT NOT NULL, text TEXT,"
     " number REAL);"
     "CREATE INDEX field_doc ON field(doc);"
@@ -44,10 +47,19 @@ static const char *const texts[SQL_STATEMENTS] = {
     [SQL_DOC_FIND] = "SELECT row, version, seq_no FROM doc WHERE idx = ?1 AND id = ?2",
     [SQL_DOC_INSERT] = "INSERT INTO doc(idx, id, source, version, seq_no)"
                        " VALUES(?1, ?2, ?3, 1, ?4)",
-    [SQL_DOC_UPDATE] = "UPDATE doc SET source = ?2, version = ?3, seq_no = ?4 WHERE row = ?1",
+    [SQL_DOC_UPDATE] = "UPDATE doc SET source = ?2, version = ?3, seq_no = ?4, seen_source = NULL,"
+                       " seen_version = NULL, seen_seq_no = NULL WHERE row = ?1",
+    [SQL_DOC_UPDATE_UNSEEN] =
+        "UPDATE doc SET seen_version = coalesce(seen_version, version),"
+        " seen_seq_no = coalesce(seen_seq_no, seq_no), seen_source = coalesce(seen_source, source),"
+        " source = ?2, version = ?3, seq_no = ?4 WHERE row = ?1",
     [SQL_DOC_DELETE] = "DELETE FROM doc WHERE row = ?1",
-    [SQL_DOC_SCAN] = "SELECT d.id, d.source, d.version, d.seq_no, d.row FROM doc d JOIN idx i"
-                     " ON d.idx = i.id WHERE i.name = ?1 ORDER BY d.row",
+    [SQL_DOC_SCAN] = "SELECT id, source, version, seq_no, row FROM doc WHERE idx = ?1"
+                     " ORDER BY row",
+    [SQL_DOC_SCAN_UNSEEN] = "SELECT id, source, version, seq_no, row FROM doc INDEXED BY doc_unseen"
+                            " WHERE idx = ?1 AND seen_source IS NOT NULL",
+    [SQL_DOC_SEE] = "UPDATE doc SET seen_source = NULL, seen_version = NULL, seen_seq_no = NULL"
+                    " WHERE idx = ?1 AND seen_source IS NOT NULL",
     [SQL_FIELD_DELETE] = "DELETE FROM field WHERE doc = ?1",
     [SQL_FIELD_INSERT] = "INSERT INTO field(doc, idx, name, text, number)"
                          " VALUES(?1, ?2, ?3, ?4, ?5)",

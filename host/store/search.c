@@ -244,7 +244,8 @@ static int32_t put_sort_column(struct search *s, const struct sort *sort) {
 
 static int32_t put_hits_sql(struct search *s, struct berth_str condition) {
     struct base_buf *sql = &s->query->sql;
-    base_buf_cstr(sql, "SELECT d.id, d.source, d.version, d.seq_no");
+    base_buf_cstr(sql, "SELECT d.id, coalesce(d.seen_source, d.source),"
+                       " coalesce(d.seen_version, d.version), coalesce(d.seen_seq_no, d.seq_no)");
     int32_t code = BERTH_OK;
     for (uint32_t i = 0; i < s->sort_count && !code; i++) {
         code = put_sort_column(s, &s->sorts[i]);
@@ -380,7 +381,7 @@ static int32_t put_answer(struct search *s, struct database *db, const struct st
 
 int32_t store_search(struct store *store, const struct berth_search *search, struct base_buf *out,
                      struct berth_error *error) {
-    const struct store_index *index = store_find_index(store, search->index);
+    struct store_index *index = store_find_index(store, search->index);
     if (!index) {
         return base_error_rest(error, BERTH_E_NOT_FOUND, 404, "index_not_found_exception",
                                "there is no index [" BASE_FMT "]", BASE_ARG(search->index));
@@ -400,6 +401,8 @@ int32_t store_search(struct store *store, const struct berth_search *search, str
     code = code ? code : read_sort(&s, json_get(s.body, "sort"));
     code = code ? code : read_source(&s);
     code = code ? code : make_condition(&s, search->filter);
+    uint64_t due = search->flags & BERTH_SEARCH_REFRESH ? UINT64_MAX : base_monotonic_ns();
+    code = code ? code : store_refresh(store, index, due, error);
     if (!code) {
         struct database *db = store_take_reader(store);
         code = put_answer(&s, db, index, out);

@@ -4,6 +4,7 @@
  */
 #include "host/store/store.h"
 
+#include "base/clock.h"
 #include "host/store/store_internal.h"
 
 #include <limits.h>
@@ -52,6 +53,7 @@ int32_t store_open(const struct store_options *options, struct store **out_store
     (void)pthread_rwlock_init(&store->index_lock, NULL);
     base_arena_init(&store->arena, ARENA_CHUNK);
     feed_init(&store->feed);
+    store->refresh_interval_ns = options->refresh_interval_ms * BASE_NS_PER_MS;
     int32_t code = open_connections(store, options, error);
     if (code) {
         store_close(store);
@@ -162,14 +164,14 @@ struct pending_row {
     struct berth_str source;
 };
 
-/* Makes all field rows of an index anew. Within a transaction of the writer. */
+/* Makes the field rows of the documents that a scan finds. Within a transaction of the writer. */
 static int32_t index_anew(struct store *store, const struct store_index *index,
-                          struct berth_error *error) {
+                          enum statement which, struct berth_error *error) {
     struct base_arena arena;
     base_arena_init(&arena, 65536);
     struct pending_row *rows = NULL;
-    sqlite3_stmt *scan = database_statement(store->writer, SQL_DOC_SCAN);
-    database_bind_str(scan, 1, index->name);
+    sqlite3_stmt *scan = database_statement(store->writer, which);
+    database_bind_i64(scan, 1, index->id);
     int32_t code = 0;
     while ((code = database_step(store->writer, scan, error)) == 1) {
         struct pending_row *row = base_arena_alloc(&arena, sizeof *row);
@@ -193,6 +195,37 @@ static int32_t index_anew(struct store *store, const struct store_index *index,
         }
     }
     base_arena_deinit(&arena);
+    if (!code) {
+        sqlite3_stmt *see = database_statement(store->writer, SQL_DOC_SEE);
+        database_bind_i64(see, 1, index->id);
+        code = database_run(store->writer, see, error);
+    }
+    return code;
+}
+
+int32_t store_see_writes(struct store *store, const struct store_index *index,
+                         struct berth_error *error) {
+    return index_anew(store, index, SQL_DOC_SCAN_UNSEEN, error);
+}
+
+int32_t store_refresh(struct store *store, struct store_index *index, uint64_t now,
+                      struct berth_error *error) {
+    if (index->refresh_at == 0 || index->refresh_at > now) {
+        return BERTH_OK;
+    }
+    struct database *db = store->writer;
+    (void)pthread_mutex_lock(&store->write_lock);
+    int32_t code = database_run(db, database_statement(db, SQL_BEGIN), error);
+    if (!code) {
+        code = store_see_writes(store, index, error);
+        code = code ? code : database_run(db, database_statement(db, SQL_COMMIT), error);
+        if (code) {
+            (void)database_run(db, database_statement(db, SQL_ROLLBACK), NULL);
+        } else {
+            index->refresh_at = 0;
+        }
+    }
+    (void)pthread_mutex_unlock(&store->write_lock);
     return code;
 }
 
@@ -206,6 +239,7 @@ static int32_t record_index(struct store *store, struct store_index *index,
     if (found == 1) {
         index->id = database_i64(find, 0);
         index->used = database_i64(find, 2) != 0;
+        index->refresh_at = 1; /* what an earlier process left unseen is seen by the first search */
         bool same = base_str_eq(database_str(find, 1), mapping_text);
         (void)sqlite3_reset(find);
         if (same) {
@@ -215,7 +249,7 @@ static int32_t record_index(struct store *store, struct store_index *index,
         database_bind_i64(set, 1, index->id);
         database_bind_str(set, 2, mapping_text);
         int32_t code = database_run(db, set, error);
-        return code ? code : index_anew(store, index, error);
+        return code ? code : index_anew(store, index, SQL_DOC_SCAN, error);
     }
     (void)sqlite3_reset(find);
     if (found < 0) {
@@ -361,9 +395,13 @@ void store_document_release(const struct berth_document *document) {
 
 int32_t store_scan(struct store *store, struct berth_str index, berth_scan_fn fn, void *user,
                    struct berth_error *error) {
+    const struct store_index *known = store_find_index(store, index);
+    if (!known) {
+        return BERTH_OK;
+    }
     struct database *db = store_take_reader(store);
     sqlite3_stmt *scan = database_statement(db, SQL_DOC_SCAN);
-    database_bind_str(scan, 1, index);
+    database_bind_i64(scan, 1, known->id);
     int32_t code = 0;
     bool go_on = true;
     while (go_on && (code = database_step(db, scan, error)) == 1) {

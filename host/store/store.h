@@ -20,6 +20,8 @@ struct store_options {
     const char *data_path;
     uint32_t readers; /* how many threads read at a time; more wait */
     bool sync_full;   /* also survive a loss of power, not just of the process */
+    /* How long a search may miss a write with BERTH_WRITE_REFRESH_LATER; 0: none does. */
+    uint64_t refresh_interval_ms;
 };
 
 /* Opens or makes the file. CORRUPT, UNSUPPORTED (written by a later version), IO. */

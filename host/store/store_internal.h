@@ -20,6 +20,8 @@ struct store_index {
     int64_t id;
     struct mapping *mapping;
     _Atomic bool used;
+    /* When searches must see all writes (base_monotonic_ns); 0: they do. Set under write_lock. */
+    _Atomic uint64_t refresh_at;
     struct store_index *retired; /* a mapping that was replaced */
 };
 
@@ -27,6 +29,7 @@ struct store {
     struct database *writer;
     pthread_mutex_t write_lock;
     int64_t seq_no; /* the last that was given; under write_lock */
+    uint64_t refresh_interval_ns;
 
     pthread_mutex_t read_lock;
     pthread_cond_t read_wake;
@@ -54,6 +57,13 @@ struct store_index *store_find_index(struct store *store, struct berth_str name)
 /* Makes the field rows of a document anew. Within a transaction of the writer. */
 int32_t store_index_document(struct database *db, const struct store_index *index, int64_t row,
                              struct json_value document, struct berth_error *error);
+
+/* Shows searches all writes. Within a transaction of the writer; refresh_at is the caller's. */
+int32_t store_see_writes(struct store *store, const struct store_index *index,
+                         struct berth_error *error);
+/* The same as a whole, where refresh_at is not later than now. */
+int32_t store_refresh(struct store *store, struct store_index *index, uint64_t now,
+                      struct berth_error *error);
 
 /* The document that a row holds, copied; NULL without memory. */
 struct berth_document *store_document(struct berth_str index, struct berth_str id,

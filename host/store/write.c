@@ -2,6 +2,7 @@
 /*
  * Writing: a group of writes in one transaction, then shown to the watches.
  */
+#include "base/clock.h"
 #include "host/store/store_internal.h"
 
 #include <stdlib.h>
@@ -19,6 +20,7 @@ struct pending {
     int64_t old_seq_no;
     int64_t old_version;
     bool found;
+    bool unseen; /* searches show the old state until the index is refreshed */
 };
 
 static int32_t check_write(struct store *store, struct pending *p, struct berth_error *error) {
@@ -94,7 +96,14 @@ static int32_t check_conditions(const struct pending *p, struct berth_error *err
 static int32_t put_document(struct store *store, struct pending *p, int64_t seq_no,
                             struct berth_error *error) {
     struct database *db = store->writer;
-    sqlite3_stmt *put = database_statement(db, p->found ? SQL_DOC_UPDATE : SQL_DOC_INSERT);
+    p->unseen =
+        p->found && p->write->flags & BERTH_WRITE_REFRESH_LATER && store->refresh_interval_ns > 0;
+    if (p->unseen && p->index->refresh_at == 0) {
+        p->index->refresh_at = base_monotonic_ns() + store->refresh_interval_ns;
+    }
+    sqlite3_stmt *put = database_statement(db, p->unseen  ? SQL_DOC_UPDATE_UNSEEN
+                                               : p->found ? SQL_DOC_UPDATE
+                                                          : SQL_DOC_INSERT);
     if (p->found) {
         database_bind_i64(put, 1, p->row);
         database_bind_str(put, 2, p->write->source);
@@ -118,7 +127,9 @@ static int32_t put_document(struct store *store, struct pending *p, int64_t seq_
     }
     p->result.result = p->found ? BERTH_WRITE_UPDATED : BERTH_WRITE_CREATED;
     p->result.version = p->found ? (uint64_t)p->old_version + 1 : 1;
-    return code ? code : store_index_document(db, p->index, p->row, json_root(&p->doc), error);
+    return code || p->unseen
+               ? code
+               : store_index_document(db, p->index, p->row, json_root(&p->doc), error);
 }
 
 static int32_t delete_document(struct store *store, struct pending *p, struct berth_error *error) {
@@ -147,6 +158,18 @@ static int32_t make_write(struct store *store, struct pending *p, int64_t seq_no
                                               : put_document(store, p, seq_no, error);
 }
 
+/* A write that is to be seen at once shows all others of its index as well. */
+static int32_t see_writes(struct store *store, const struct pending *group, uint32_t count,
+                          struct berth_error *error) {
+    int32_t code = BERTH_OK;
+    for (uint32_t i = 0; i < count && !code; i++) {
+        if (!group[i].unseen && group[i].index->refresh_at) {
+            code = store_see_writes(store, group[i].index, error);
+        }
+    }
+    return code;
+}
+
 /* One transaction. On failure nothing has happened. */
 static int32_t make_group(struct store *store, struct pending *group, uint32_t count,
                           struct berth_error *error) {
@@ -158,6 +181,7 @@ static int32_t make_group(struct store *store, struct pending *group, uint32_t c
     for (uint32_t i = 0; i < count && !code; i++) {
         code = make_write(store, &group[i], store->seq_no + 1 + (int64_t)i, error);
     }
+    code = code ? code : see_writes(store, group, count, error);
     if (!code) {
         sqlite3_stmt *set = database_statement(db, SQL_SEQ_SET);
         database_bind_i64(set, 1, store->seq_no + (int64_t)count);
@@ -175,6 +199,9 @@ static int32_t make_group(struct store *store, struct pending *group, uint32_t c
     for (uint32_t i = 0; i < count; i++) {
         if (group[i].result.result == BERTH_WRITE_CREATED) {
             group[i].index->used = true;
+        }
+        if (!group[i].unseen) {
+            group[i].index->refresh_at = 0;
         }
     }
     return BERTH_OK;

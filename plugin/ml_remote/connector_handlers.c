@@ -112,7 +112,7 @@ static int32_t update_locked(struct ml_call *call, struct ml_connector_draft *dr
     BASE_BUF_AUTO source;
     base_buf_init(&source, BASE_BUF_MAX_DEFAULT);
     code = ml_connector_make(call, &place, connector.root, draft, &source);
-    struct berth_write write = ml_write_over(&connector, BERTH_WRITE_PUT, base_buf_view(&source));
+    struct berth_write write = ml_write_update(&connector, base_buf_view(&source));
     struct berth_write_result result;
     code = code ? code : ml_store_write(call->plugin, &write, 1, &result, &call->error);
     if (!code) {

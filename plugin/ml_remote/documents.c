@@ -283,6 +283,12 @@ struct berth_write ml_write_over(const struct ml_document *document, uint32_t op
                                 .if_seq_no = document->stored->seq_no};
 }
 
+struct berth_write ml_write_update(const struct ml_document *document, struct berth_str source) {
+    struct berth_write write = ml_write_over(document, BERTH_WRITE_PUT, source);
+    write.flags |= BERTH_WRITE_REFRESH_LATER;
+    return write;
+}
+
 int32_t ml_store_write(struct ml_plugin *plugin, const struct berth_write *writes, uint32_t count,
                        struct berth_write_result *out_results, struct berth_error *error) {
     for (uint32_t i = 0; i < count && out_results; i++) {
@@ -338,8 +344,10 @@ int32_t ml_count(struct ml_plugin *plugin, enum ml_kind kind, struct berth_str q
     base_buf_format(&body, "{\"size\":%d,\"_source\":false,\"query\":", ML_REFERENCES_SHOWN);
     base_buf_str(&body, query);
     base_buf_char(&body, '}');
-    struct berth_search search = {
-        .size = sizeof search, .index = ml_index(kind), .body = base_buf_view(&body)};
+    struct berth_search search = {.size = sizeof search,
+                                  .flags = BERTH_SEARCH_REFRESH,
+                                  .index = ml_index(kind),
+                                  .body = base_buf_view(&body)};
     const struct berth_text *answer = NULL;
     int32_t code = body.error || !query.ptr
                        ? base_error_memory(error)

@@ -56,6 +56,8 @@ struct berth_write ml_write(enum ml_kind kind, uint32_t op, struct berth_str id,
 /* The same, refused unless the document is as it was read. */
 struct berth_write ml_write_over(const struct ml_document *document, uint32_t op,
                                  struct berth_str source);
+/* A client's change of a document, which searches may show a refresh interval later. */
+struct berth_write ml_write_update(const struct ml_document *document, struct berth_str source);
 
 int32_t ml_store_write(struct ml_plugin *plugin, const struct berth_write *writes, uint32_t count,
                        struct berth_write_result *out_results, struct berth_error *error);

@@ -112,7 +112,7 @@ static int32_t update_once(struct ml_call *call, struct berth_str name, const ch
         ml_group_name_id(old_name, old_name_id, &call->error)) {
         return base_error_memory(&call->error);
     }
-    struct berth_write writes[3] = {ml_write_over(&group, BERTH_WRITE_PUT, base_buf_view(&source))};
+    struct berth_write writes[3] = {ml_write_update(&group, base_buf_view(&source))};
     uint32_t writes_made = 1;
     if (name.len && !base_str_eq(name, old_name)) {
         writes[writes_made++] =

@@ -82,7 +82,7 @@ static int32_t update_once(struct ml_call *call, const struct update *update) {
     if (source.error || !edits[count - 1].raw.ptr || !edits[count - 2].raw.ptr) {
         return base_error_memory(&call->error);
     }
-    struct berth_write write = ml_write_over(&model, BERTH_WRITE_PUT, base_buf_view(&source));
+    struct berth_write write = ml_write_update(&model, base_buf_view(&source));
     struct berth_write_result result;
     code = ml_store_write(call->plugin, &write, 1, &result, &call->error);
     if (!code) {

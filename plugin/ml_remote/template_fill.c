@@ -9,6 +9,7 @@
 /* Where a value is put. */
 enum place {
     PLACE_STRING, /* between quotes: escaped */
+    PLACE_JSON,   /* outside of quotes: JSON as it is, other text escaped */
     PLACE_RAW,    /* as it is */
     PLACE_URL,    /* percent-encoded where it must be */
 };
@@ -76,6 +77,26 @@ static void put_made(const struct ml_filling *f, size_t before, enum place place
     f->scratch->len = before;
 }
 
+/*
+ * A text outside of quotes. One that is an object or an array goes in as such. Others do not become
+ * JSON by their content: who sends "\"a\", \"b\": 1" adds no member to the remote's request.
+ */
+static void put_text_outside(const struct ml_filling *f, struct json_value value) {
+    size_t before = f->scratch->len;
+    json_unescape(f->scratch, json_inner(value));
+    struct berth_str text =
+        base_str(f->scratch->ptr ? f->scratch->ptr + before : "", f->scratch->len - before);
+    struct berth_str trimmed = base_str_trim(text);
+    bool container = trimmed.len && (trimmed.ptr[0] == '{' || trimmed.ptr[0] == '[') &&
+                     json_check(trimmed, 0, NULL);
+    if (f->scratch->error) {
+        f->out->error = f->scratch->error;
+    } else {
+        base_buf_str(f->out, container ? trimmed : json_inner(value));
+    }
+    f->scratch->len = before;
+}
+
 static void put_given(const struct ml_filling *f, struct json_value value, enum place place) {
     size_t before = f->scratch->len;
     bool string = json_is(value, JSON_STRING);
@@ -83,7 +104,11 @@ static void put_given(const struct ml_filling *f, struct json_value value, enum 
         base_buf_str(f->out, json_inner(value)); /* escaped already, as it came */
         return;
     }
-    if (place == PLACE_RAW) {
+    if (place == PLACE_JSON && string) {
+        put_text_outside(f, value);
+        return;
+    }
+    if (place == PLACE_RAW || place == PLACE_JSON) {
         if (string) {
             json_unescape(f->out, json_inner(value));
         } else {
@@ -109,7 +134,7 @@ static void put_own(const struct ml_filling *f, const struct ml_parameter *p, bo
         fill(f, &p->template, false, true);
         return;
     }
-    if (place == PLACE_RAW) {
+    if (place == PLACE_RAW || place == PLACE_JSON) {
         fill(f, &p->template, json, false);
         return;
     }
@@ -154,7 +179,7 @@ static void put_placeholder(const struct ml_filling *f, const struct ml_segment 
     const struct ml_parameter *own =
         json_present(given) ? NULL : ml_parameters_find(f->values->own, s->name);
     bool string = s->to_string || (json && s->in_string);
-    enum place place = url ? PLACE_URL : string ? PLACE_STRING : PLACE_RAW;
+    enum place place = url ? PLACE_URL : string ? PLACE_STRING : json ? PLACE_JSON : PLACE_RAW;
     if (s->kind == ML_QUOTED_OR_NULL && json) {
         put_quoted_or_null(f, given, own);
     } else if (json_present(given)) {

@@ -78,6 +78,12 @@ BERTH_ASSERT_OFFSET(struct berth_index_info, document_count, 8);
 
 /* berth_write.flags: the write is refused with CONFLICT unless if_seq_no is the present one. */
 #define BERTH_WRITE_IF_SEQ_NO 1u
+/*
+ * berth_write.flags: searches may go on to show the document as it was until the index is
+ * refreshed: by a write without this flag, or when the refresh interval has passed. For a PUT over
+ * an existing document; get, scan and watches see the new one at once.
+ */
+#define BERTH_WRITE_REFRESH_LATER 2u
 
 /* One write of a group that is made as a whole or not at all. */
 struct berth_write {
@@ -114,10 +120,13 @@ BERTH_ASSERT_OFFSET(struct berth_write_result, version, 8);
 BERTH_ASSERT_OFFSET(struct berth_write_result, seq_no, 16);
 BERTH_ASSERT_OFFSET(struct berth_write_result, primary_term, 24);
 
+/* berth_search.flags: the index is refreshed first, so that no write is missed. */
+#define BERTH_SEARCH_REFRESH 1u
+
 /* A search: the body as a client sends it, and a query that every hit must satisfy besides. */
 struct berth_search {
     uint32_t size;
-    uint32_t reserved;
+    uint32_t flags;
     struct berth_str index;
     struct berth_str body;
     /* A query such as {"term": {...}}; absent: none. */
