@@ -45,6 +45,8 @@ static inline struct berth_str base_str_from(struct berth_str s, uint64_t start)
 }
 
 static inline struct berth_str base_str_slice(struct berth_str s, uint64_t start, uint64_t end) {
+    end = end > s.len ? s.len : end;
+    start = start > end ? end : start;
     return (struct berth_str){s.ptr + start, end - start};
 }
 

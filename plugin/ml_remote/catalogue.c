@@ -124,15 +124,26 @@ static void set(struct ml_plugin *plugin, struct berth_str id, struct ml_deploye
     ml_deployed_unref(deployed);
 }
 
+/* With a reference; NULL when there is none. */
+static struct ml_deployed *find(struct ml_catalogue *catalogue, struct berth_str id) {
+    (void)pthread_mutex_lock(&catalogue->lock);
+    struct ml_deployed *found = base_map_get(&catalogue->models, id);
+    found = found ? ml_deployed_ref(found) : NULL;
+    (void)pthread_mutex_unlock(&catalogue->lock);
+    return found;
+}
+
 /* Brings the catalogue to what a model's document says; absent: it was deleted. */
 static void follow(struct ml_plugin *plugin, struct berth_str id, struct json_value model) {
     struct ml_deployed *deployed = NULL;
     struct berth_error error = BASE_ERROR_INIT;
+    struct ml_deployed *before = find(plugin->catalogue, id);
     if (ml_catalogue_belongs(model, base_cstr(plugin->catalogue->node_id)) &&
-        ml_deployed_create(plugin, id, model, &deployed, &error)) {
+        ml_deployed_create(plugin, id, model, before, &deployed, &error)) {
         ML_LOG(plugin, BERTH_LOG_ERROR, "model_not_deployed", ML_FIELD("model_id", id),
                ML_FIELD("reason", base_cstr(error.message)));
     }
+    ml_deployed_unref(before);
     set(plugin, id, deployed);
 }
 

@@ -21,6 +21,8 @@ static const struct {
 static const char *const policies[] = {"constant", "exponential_equal_jitter",
                                        "exponential_full_jitter"};
 
+static const char statuses_name[] = "retry_status_codes";
+
 static int64_t *number_of(struct ml_client_config *config, size_t i) {
     return (int64_t *)(void *)((char *)config + numbers[i].offset);
 }
@@ -61,6 +63,33 @@ static int32_t read_number(struct ml_call *call, struct json_value object, size_
     return BERTH_OK;
 }
 
+/* Which statuses are tried again: [429, 503]. Kept only where it was sent. */
+static int32_t put_statuses(struct ml_call *call, struct json_value object, struct base_buf *out) {
+    struct json_value list;
+    int32_t code = ml_call_container(call, object, statuses_name, JSON_ARRAY, &list);
+    if (code || !json_present(list)) {
+        return code;
+    }
+    if (json_count(list) == 0 || json_count(list) > ML_RETRY_STATUSES_MAX) {
+        return ml_invalid(&call->error, "[client_config.%s] has 1 to %u statuses", statuses_name,
+                          ML_RETRY_STATUSES_MAX);
+    }
+    json_key(out, statuses_name);
+    json_open_array(out);
+    for (struct json_value v = json_first(list); json_present(v); v = json_next(list, v)) {
+        int64_t status;
+        if (!json_i64(v, &status) || status < 400 || status > 599) {
+            return ml_invalid(&call->error,
+                              "[client_config.%s] holds statuses from 400 to 599, not [" BASE_FMT
+                              "]",
+                              statuses_name, BASE_ARG(base_str_slice(json_raw(v), 0, 80)));
+        }
+        json_put_i64(out, status);
+    }
+    json_close_array(out);
+    return BERTH_OK;
+}
+
 int32_t ml_client_config_normalise(struct ml_call *call, struct json_value object,
                                    struct base_buf *out) {
     struct ml_client_config config = {0};
@@ -72,6 +101,7 @@ int32_t ml_client_config_normalise(struct ml_call *call, struct json_value objec
     }
     code = code ? code : read_policy(call, object, &config);
     json_member_string(out, "retry_backoff_policy", config.retry_backoff_policy);
+    code = code ? code : put_statuses(call, object, out);
     json_close_object(out);
     return code;
 }
@@ -86,6 +116,13 @@ void ml_client_config_load(struct json_value stored, struct ml_client_config *ou
     for (size_t i = 0; i < BASE_COUNT(policies); i++) {
         if (json_string_is(json_get(stored, "retry_backoff_policy"), base_cstr(policies[i]))) {
             out_config->retry_backoff_policy = base_cstr(policies[i]);
+        }
+    }
+    struct json_value list = json_get(stored, statuses_name);
+    for (struct json_value v = json_first(list); json_present(v); v = json_next(list, v)) {
+        int64_t status;
+        if (out_config->retry_status_count < ML_RETRY_STATUSES_MAX && json_i64(v, &status)) {
+            out_config->retry_statuses[out_config->retry_status_count++] = (uint32_t)status;
         }
     }
 }

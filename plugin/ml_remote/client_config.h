@@ -7,6 +7,9 @@
 
 #include "plugin/ml_remote/call.h"
 
+/* Entries of retry_status_codes. */
+#define ML_RETRY_STATUSES_MAX 32u
+
 struct ml_client_config {
     int64_t max_connection;
     int64_t connection_timeout;
@@ -15,6 +18,8 @@ struct ml_client_config {
     int64_t retry_timeout_seconds;
     int64_t max_retry_times;
     struct berth_str retry_backoff_policy; /* lower case, constant */
+    uint32_t retry_status_count;           /* 0: those that are usual */
+    uint32_t retry_statuses[ML_RETRY_STATUSES_MAX];
 };
 
 /* Reads a client's object, and appends it in full, defaults for what is left out. */

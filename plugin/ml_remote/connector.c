@@ -6,6 +6,7 @@
 #include "plugin/ml_remote/connector.h"
 
 #include "plugin/ml_remote/client_config.h"
+#include "plugin/ml_remote/process.h"
 
 /* Types of action, as they are shown. */
 static const char *const action_types[] = {
@@ -161,6 +162,23 @@ static int32_t required_text(struct ml_call *call, struct json_value action, con
     return code;
 }
 
+/* Functions are built in: what is none of them is refused now, not when it is needed. */
+static int32_t check_functions(struct ml_call *call, struct json_value action) {
+    struct berth_str text = {NULL, 0};
+    const struct ml_pre_function *pre;
+    const struct ml_post_function *post;
+    int32_t code = ml_call_text(call, action, "pre_process_function", &text);
+    if (!code && !base_str_empty(base_str_trim(text))) {
+        code = ml_pre_find(text, &pre, &call->error);
+    }
+    text = base_str(NULL, 0);
+    code = code ? code : ml_call_text(call, action, "post_process_function", &text);
+    if (!code && !base_str_empty(base_str_trim(text))) {
+        code = ml_post_find(text, &post, &call->error);
+    }
+    return code;
+}
+
 static int32_t write_action_type(struct ml_call *call, struct json_value action,
                                  struct base_buf *out) {
     struct berth_str type;
@@ -203,7 +221,7 @@ static int32_t write_action(struct ml_call *call, struct json_value action, stru
         }
     }
     json_close_object(out);
-    return code;
+    return code ? code : check_functions(call, action);
 }
 
 static int32_t read_actions(struct ml_call *call, struct json_value object, bool partial,

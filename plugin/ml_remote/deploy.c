@@ -61,7 +61,8 @@ static int32_t try_deployed(struct ml_plugin *plugin, const struct ml_settings *
                           "[plugins.ml_commons.max_deploy_model_tasks_per_node] is 0");
     }
     struct ml_deployed *deployed = NULL;
-    int32_t code = ml_deployed_create(plugin, model->stored->id, model->root, &deployed, reason);
+    int32_t code =
+        ml_deployed_create(plugin, model->stored->id, model->root, NULL, &deployed, reason);
     ml_deployed_unref(deployed);
     return code;
 }
@@ -92,7 +93,6 @@ static int32_t deploy_once(struct ml_plugin *plugin, const struct ml_settings *s
         return base_error_memory(error);
     }
     writes[0] = ml_write_over(&model, BERTH_WRITE_PUT, base_buf_view(&source));
-    out->state = task.state;
     return ml_store_write(plugin, writes, BASE_COUNT(writes), NULL, error);
 }
 
@@ -172,7 +172,8 @@ int32_t ml_deploy_model(struct ml_call *call) {
         json_open_object(&call->out);
         json_member_cstr(&call->out, "task_id", deployment.task_id);
         json_member_cstr(&call->out, "task_type", "DEPLOY_MODEL");
-        json_member_cstr(&call->out, "status", deployment.state);
+        /* The task that was made is done; whether it succeeded is in the task. */
+        json_member_cstr(&call->out, "status", "COMPLETED");
         json_close_object(&call->out);
     }
     return code;

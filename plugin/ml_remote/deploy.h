@@ -9,7 +9,6 @@
 
 struct ml_deployment {
     char task_id[BERTH_ID_LENGTH + 1];
-    const char *state; /* of the task: COMPLETED, FAILED */
 };
 
 /*

@@ -10,30 +10,42 @@
 
 #include <stdatomic.h>
 
+#include "plugin/ml_remote/action.h"
 #include "plugin/ml_remote/client_config.h"
 #include "plugin/ml_remote/documents.h"
-#include "plugin/ml_remote/http_client.h"
-#include "plugin/ml_remote/template.h"
+#include "plugin/ml_remote/guardrails.h"
+#include "plugin/ml_remote/interface.h"
+#include "plugin/ml_remote/limiter.h"
 
 struct ml_deployed {
     _Atomic uint32_t references;
     struct berth_str id;
     bool is_enabled;
-    struct berth_str method; /* upper case */
-    struct ml_template url;
-    struct ml_template body;
-    bool has_body_template;
+    struct ml_action actions[ML_ACTION_TYPES];
     struct ml_parameters parameters;
-    struct ml_http_headers *headers;
+    struct ml_client_config config;
     uint64_t connect_timeout_ms;
     uint64_t read_timeout_ms;
-    struct base_arena arena; /* all texts */
-    struct json_doc doc;     /* of the connector's own text, which the templates refer to */
+    /* The connector's response_filter; ptr NULL: none. */
+    struct berth_str filter_text;
+    struct ml_path filter;
+    /* Documents a call, as the connector's parameter says; ptr NULL: all. */
+    struct berth_str step_text;
+    struct ml_interface *interface; /* NULL: none */
+    struct ml_guardrails guardrails;
+    struct ml_limiter *limiter; /* NULL: none */
+    struct base_arena arena;    /* all texts */
+    struct json_doc doc;        /* of the connector's own text, which the templates refer to */
+    struct json_doc model_doc;  /* of the model's, likewise */
 };
 
-/* Makes one of a stored model; reads its connector and opens its credential. May block. */
+/*
+ * Makes one of a stored model; reads its connector and opens its credential. before: the one that
+ * it takes the place of, whose rate limit goes on where it stays the same; NULL: none. May block.
+ */
 int32_t ml_deployed_create(struct ml_plugin *plugin, struct berth_str id, struct json_value model,
-                           struct ml_deployed **out_deployed, struct berth_error *error);
+                           const struct ml_deployed *before, struct ml_deployed **out_deployed,
+                           struct berth_error *error);
 
 struct ml_deployed *ml_deployed_ref(struct ml_deployed *deployed);
 void ml_deployed_unref(struct ml_deployed *deployed);

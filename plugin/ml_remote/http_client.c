@@ -18,6 +18,11 @@
 #define KEPT_CALLS 64u
 /* How often waiting calls are looked at for their time-outs. */
 #define TICK_MS 50u
+/* A service that asks to be left alone for longer is not believed: a day. */
+#define RETRY_AFTER_MAX_S 86400
+
+/* Header lines of one call beside those of its action. */
+#define MORE_LINES_MAX 8u
 
 /* A socket of libcurl's with the loop's watch of it. */
 struct curl_socket {
@@ -40,6 +45,8 @@ struct ml_http_call {
     bool saw_private;
     bool too_large;
     char reason[CURL_ERROR_SIZE];
+    struct base_buf lines; /* headers of this call alone */
+    struct curl_slist line_nodes[MORE_LINES_MAX];
 };
 
 struct ml_http_client {
@@ -67,10 +74,28 @@ static size_t on_body(char *bytes, size_t size, size_t count, void *user) {
     return len;
 }
 
+/* Whether a line is this header, and its value. */
+static bool header_value(struct berth_str line, struct berth_str name, struct berth_str *out) {
+    if (line.len <= name.len || line.ptr[name.len] != ':' ||
+        !base_str_eq_nocase(base_str_slice(line, 0, name.len), name)) {
+        return false;
+    }
+    *out = base_str_trim(base_str_from(line, name.len + 1));
+    return true;
+}
+
 static size_t on_header(char *bytes, size_t size, size_t count, void *user) {
     struct ml_http_call *call = user;
-    (void)bytes;
+    struct berth_str line = base_str(bytes, size * count);
+    struct berth_str value;
+    int64_t seconds;
     call->last_byte_ns = base_monotonic_ns();
+    if (header_value(line, BERTH_STR("x-amzn-errortype"), &value)) {
+        call->answer.is_throttled = base_str_starts(value, BERTH_STR("ThrottlingException"));
+    } else if (header_value(line, BERTH_STR("retry-after"), &value) &&
+               base_str_i64(value, &seconds) && seconds > 0 && seconds <= RETRY_AFTER_MAX_S) {
+        call->answer.retry_after_ms = (uint64_t)seconds * BASE_MS_PER_S;
+    }
     return size * count;
 }
 
@@ -119,6 +144,7 @@ static void unlink_call(struct ml_http_call *call) {
 static void free_call(struct ml_http_call *call) {
     struct ml_http_client *client = call->client;
     base_buf_deinit(&call->answer.body);
+    base_buf_wipe(&call->lines);
     if (client->free_count < KEPT_CALLS) {
         call->next = client->free_calls;
         client->free_calls = call;
@@ -370,12 +396,32 @@ static CURLcode set_method(CURL *easy, const struct ml_http_request *request) {
                : curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body.len);
 }
 
+/* The lines of this call, and behind them those that all calls of its action share. */
+static const struct curl_slist *make_headers(struct ml_http_call *call,
+                                             const struct ml_http_request *request) {
+    base_buf_init(&call->lines, BASE_BUF_MAX_DEFAULT);
+    base_buf_str(&call->lines, request->more_lines);
+    struct curl_slist *shared = request->headers->list;
+    struct curl_slist *first = shared;
+    char *at = call->lines.ptr;
+    for (uint32_t i = 0; i < MORE_LINES_MAX && at && at < call->lines.ptr + call->lines.len; i++) {
+        call->line_nodes[i] = (struct curl_slist){at, shared};
+        if (i > 0) {
+            call->line_nodes[i - 1].next = &call->line_nodes[i];
+        } else {
+            first = &call->line_nodes[0];
+        }
+        at += strlen(at) + 1;
+    }
+    return first;
+}
+
 static CURLcode set_options(struct ml_http_call *call, const struct ml_http_request *request,
                             const char *url) {
     CURL *easy = call->easy;
     CURLcode code = curl_easy_setopt(easy, CURLOPT_URL, url);
     code = code ? code : set_method(easy, request);
-    code = code ? code : curl_easy_setopt(easy, CURLOPT_HTTPHEADER, request->headers->list);
+    code = code ? code : curl_easy_setopt(easy, CURLOPT_HTTPHEADER, make_headers(call, request));
     code = code ? code : curl_easy_setopt(easy, CURLOPT_PRIVATE, call);
     code = code ? code : curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, call->reason);
     code = code ? code : curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
@@ -418,6 +464,7 @@ int32_t ml_http_start(struct ml_http_client *client, const struct ml_http_reques
     base_buf_init(&call->answer.body, (size_t)request->max_body);
     CURLcode code = set_options(call, request, url);
     free(url);
+    code = call->lines.error ? CURLE_OUT_OF_MEMORY : code;
     if (code || curl_multi_add_handle(client->multi, call->easy) != CURLM_OK) {
         free_call(call);
         return BERTH_E_NO_MEMORY;

@@ -37,6 +37,8 @@ struct ml_http_answer {
     char detail[ML_HTTP_DETAIL_MAX]; /* what went wrong, in words; no secret */
     char content_type[128];
     char location[ML_HTTP_DETAIL_MAX]; /* of a redirect, which is not followed */
+    bool is_throttled;                 /* the service says so in the header x-amzn-errortype */
+    uint64_t retry_after_ms;           /* what the header retry-after asks for; 0: nothing */
     struct base_buf body;              /* whoever is given the answer takes or frees it */
 };
 
@@ -46,7 +48,9 @@ struct ml_http_request {
     struct berth_str method; /* GET, POST, PUT, DELETE */
     struct berth_str url;
     const struct ml_http_headers *headers; /* must live until the call ends */
-    struct berth_str body;                 /* likewise; empty with GET */
+    /* Lines besides, each ended by a zero byte; empty: none. Copied. */
+    struct berth_str more_lines;
+    struct berth_str body; /* likewise; empty with GET */
     uint64_t connect_timeout_ms;
     uint64_t read_timeout_ms; /* without a byte of the answer */
     uint64_t max_body;
@@ -60,6 +64,10 @@ struct ml_http_request {
 int32_t ml_http_headers_create(const struct berth_str *lines, uint32_t count,
                                const struct berth_str *secrets, uint32_t secret_count,
                                struct ml_http_headers **out_headers);
+uint32_t ml_http_headers_count(const struct ml_http_headers *headers);
+struct berth_str ml_http_headers_line(const struct ml_http_headers *headers, uint32_t i);
+/* The i-th of the secrets with which they were made, as long as they live. */
+struct berth_str ml_http_headers_secret(const struct ml_http_headers *headers, uint32_t i);
 void ml_http_headers_destroy(struct ml_http_headers *headers);
 
 /* Overwrites the credentials in a text, which a service may repeat in what it answers. */

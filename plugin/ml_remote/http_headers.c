@@ -51,8 +51,21 @@ int32_t ml_http_headers_create(const struct berth_str *lines, uint32_t count,
         at = put_text(at, secrets[i]);
     }
     headers->list = count ? nodes : NULL;
+    headers->count = count;
     *out_headers = headers;
     return BERTH_OK;
+}
+
+uint32_t ml_http_headers_count(const struct ml_http_headers *headers) {
+    return headers->count;
+}
+
+struct berth_str ml_http_headers_line(const struct ml_http_headers *headers, uint32_t i) {
+    return base_cstr(headers->list[i].data);
+}
+
+struct berth_str ml_http_headers_secret(const struct ml_http_headers *headers, uint32_t i) {
+    return headers->secrets[i];
 }
 
 void ml_http_headers_destroy(struct ml_http_headers *headers) {

@@ -10,8 +10,9 @@
 #include "plugin/ml_remote/http_client.h"
 
 struct ml_http_headers {
-    size_t bytes; /* of the mapping */
-    struct curl_slist *list;
+    size_t bytes;            /* of the mapping */
+    struct curl_slist *list; /* count nodes, one behind the other */
+    uint32_t count;
     struct berth_str *secrets;
     uint32_t secret_count;
 };

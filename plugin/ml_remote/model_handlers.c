@@ -4,6 +4,7 @@
  */
 #include "plugin/ml_remote/documents.h"
 #include "plugin/ml_remote/handlers.h"
+#include "plugin/ml_remote/model_options.h"
 
 /* Attempts against other writers of the same model. */
 #define ATTEMPTS_MAX 8
@@ -24,6 +25,7 @@ int32_t ml_get_model(struct ml_call *call) {
 struct update {
     struct ml_edit edits[EDITS_MAX];
     size_t count;
+    struct ml_model_options options;
     struct berth_str connector_id; /* ptr NULL: as it is */
 };
 
@@ -54,6 +56,7 @@ static int32_t read_update(struct ml_call *call, struct update *update) {
         update->edits[update->count++] =
             (struct ml_edit){"is_enabled", enabled ? BERTH_STR("true") : BERTH_STR("false")};
     }
+    code = code ? code : ml_model_options_read(call, &update->options);
     return code;
 }
 
@@ -66,13 +69,18 @@ static int32_t update_once(struct ml_call *call, const struct update *update) {
             ml_invalid(&call->error,
                        "the model has a connector of its own, which [connector_id] cannot replace");
     }
+    struct ml_model_options options = update->options;
+    code = code ? code : ml_model_options_merge(call, model.root, &options);
     if (code) {
         return code;
     }
-    struct ml_edit edits[EDITS_MAX + 2];
+    struct ml_edit edits[EDITS_MAX + ML_MODEL_OPTIONS_MAX + 2];
     size_t count = 0;
     for (; count < update->count; count++) {
         edits[count] = update->edits[count];
+    }
+    for (size_t i = 0; i < options.count; i++) {
+        edits[count++] = options.edits[i];
     }
     edits[count++] = (struct ml_edit){"last_updated_time", ml_now(&call->arena)};
     edits[count++] = (struct ml_edit){"model_id", ml_quote(&call->arena, id)};

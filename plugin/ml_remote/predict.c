@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Predictions: the way through, on the loop. What is sent is made in predict_make.c, what is
- * answered in predict_reply.c.
+ * Predictions: the way through, on the loop. What is sent is made in predict_prepare.c, asked by
+ * exchange*.c, and answered in predict_reply.c.
  */
 #include "plugin/ml_remote/predict.h"
 
+#include "base/clock.h"
 #include "plugin/ml_remote/deploy.h"
 #include "plugin/ml_remote/handlers.h"
 #include "plugin/ml_remote/settings.h"
@@ -12,6 +13,8 @@
 #include <stdlib.h>
 
 /* ---- memory ---- */
+
+#define ARENA_CHUNK 1024u
 
 struct ml_predict *ml_predict_create(struct ml_loop *loop) {
     struct ml_predict *p = loop->free_predicts;
@@ -23,32 +26,30 @@ struct ml_predict *ml_predict_create(struct ml_loop *loop) {
     p = calloc(1, sizeof *p);
     if (p) {
         p->loop = loop;
-        struct base_buf *const buffers[] = {&p->payload, &p->url, &p->scratch, &p->missing,
-                                            &p->answer};
-        for (size_t i = 0; i < BASE_COUNT(buffers); i++) {
-            base_buf_init(buffers[i], BASE_BUF_MAX_DEFAULT);
-        }
+        ml_exchange_init(&p->first, loop);
+        base_arena_init(&p->arena, ARENA_CHUNK);
+        base_buf_init(&p->out, BASE_BUF_MAX_DEFAULT);
     }
     return p;
 }
 
-void ml_predict_free(struct ml_predict *p) {
+/* What only this prediction needed. */
+static void release(struct ml_predict *p) {
+    ml_predict_guard_cancel(p);
+    for (uint32_t i = 1; i < p->count; i++) {
+        ml_exchange_deinit(&p->more[i - 1]);
+    }
+    free(p->more);
     ml_deployed_unref(p->deployed);
-    json_doc_deinit(&p->doc);
-    base_buf_deinit(&p->payload);
-    base_buf_deinit(&p->url);
-    base_buf_deinit(&p->scratch);
-    base_buf_deinit(&p->missing);
-    base_buf_deinit(&p->answer);
-    free(p);
+    base_arena_deinit(&p->arena);
+    base_buf_deinit(&p->out);
 }
 
-/* A buffer for the next prediction, without what an unusually large one left. */
-static void recycle(struct base_buf *buf) {
-    if (buf->cap > ML_KEPT_BUFFER) {
-        base_buf_deinit(buf);
-    }
-    base_buf_clear(buf);
+void ml_predict_free(struct ml_predict *p) {
+    release(p);
+    ml_exchange_deinit(&p->first);
+    json_doc_deinit(&p->doc);
+    free(p);
 }
 
 void ml_predict_destroy(struct ml_predict *p) {
@@ -57,99 +58,126 @@ void ml_predict_destroy(struct ml_predict *p) {
         ml_predict_free(p);
         return;
     }
-    ml_deployed_unref(p->deployed);
-    base_buf_deinit(&p->answer);
-    recycle(&p->payload);
-    recycle(&p->url);
-    recycle(&p->scratch);
-    recycle(&p->missing);
+    release(p);
+    ml_exchange_reset(&p->first);
+    if (p->doc.cap > ML_KEPT_BUFFER / sizeof *p->doc.nodes) {
+        json_doc_deinit(&p->doc);
+    }
     struct ml_predict kept = *p;
     *p = (struct ml_predict){.next = loop->free_predicts,
                              .loop = loop,
                              .doc = kept.doc,
-                             .payload = kept.payload,
-                             .url = kept.url,
-                             .scratch = kept.scratch,
-                             .missing = kept.missing};
-    base_buf_init(&p->answer, BASE_BUF_MAX_DEFAULT);
-    if (p->doc.cap > ML_KEPT_BUFFER / sizeof *p->doc.nodes) {
-        json_doc_deinit(&p->doc);
-    }
+                             .first = kept.first,
+                             .arena = kept.arena,
+                             .out = kept.out};
     loop->free_predicts = p;
     loop->free_predict_count++;
 }
 
-/* ---- the call ---- */
+/* ---- the exchanges ---- */
 
-static void on_done(void *user, struct ml_http_answer *answer) {
-    struct ml_predict *p = user;
-    p->call = NULL;
+static void stop_listening(struct ml_predict *p) {
     (void)p->loop->plugin->routes->on_cancel(p->request, NULL, NULL);
-    ml_predict_reply(p, answer);
+}
+
+static void end(struct ml_predict *p, int32_t code) {
+    stop_listening(p);
+    if (code) {
+        ml_predict_fail(p);
+    } else {
+        ml_predict_reply(p);
+    }
 }
 
 /* The client left: nobody waits for the remote service any more. */
 static void on_cancel(void *user) {
     struct ml_predict *p = user;
-    if (p->call) {
-        ml_http_cancel(p->call);
-        p->call = NULL;
-    }
     (void)base_error(&p->error, BERTH_E_CANCELLED, "the client left");
     ml_predict_fail(p);
 }
 
-static int32_t check_method(struct ml_predict *p) {
-    static const char *const known[] = {"POST", "GET", "PUT", "DELETE"};
-    for (size_t i = 0; i < BASE_COUNT(known); i++) {
-        if (base_str_is(p->deployed->method, known[i])) {
-            return BERTH_OK;
-        }
+/* What the service answered must pass the guardrail of the output. */
+static void judge_answers(struct ml_predict *p) {
+    const struct ml_guardrail *guardrail = &p->deployed->guardrails.output;
+    int32_t code = BERTH_OK;
+    for (uint32_t i = 0; i < p->count && !code; i++) {
+        code = ml_guardrail_check(guardrail, base_buf_view(&ml_predict_exchange(p, i)->body),
+                                  "output", p->loop->match_data, &p->error);
     }
-    return ml_invalid(&p->error,
-                      "the connector's action has the method [" BASE_FMT
-                      "], allowed are POST, GET, PUT and DELETE",
-                      BASE_ARG(p->deployed->method));
+    if (code) {
+        end(p, code);
+    } else {
+        ml_predict_guard(p, guardrail, "output", base_buf_view(&p->first.body), end);
+    }
 }
 
-static int32_t read_body(struct ml_predict *p) {
-    struct json_error fault;
-    struct berth_str body = p->view->body;
-    if (body.len == 0) {
-        return base_error(&p->error, BERTH_E_PARSE, "a body with [parameters] is required");
+/* Goes on when all have answered, or the first has failed. */
+static void settle(struct ml_predict *p) {
+    if (p->failed) {
+        end(p, p->failed);
+    } else if (p->waiting == 0) {
+        judge_answers(p);
     }
-    if (!json_parse(&p->doc, body, JSON_COMMENTS | JSON_TRAILING | JSON_UNIQUE_KEYS, &fault)) {
-        return json_report(&fault, "the body", &p->error);
+}
+
+static void on_exchange(void *user, struct ml_exchange *x, int32_t code) {
+    struct ml_predict *p = user;
+    p->waiting--;
+    if (code && !p->failed) {
+        p->failed = code;
+        p->error = x->error;
     }
-    p->parameters = json_get(json_root(&p->doc), "parameters");
-    return json_is(p->parameters, JSON_OBJECT)
+    if (!p->is_starting) {
+        settle(p);
+    }
+}
+
+static void start_exchanges(struct ml_predict *p, int32_t code) {
+    p->failed = code;
+    p->is_starting = true;
+    for (uint32_t i = 0; i < p->count && !p->failed; i++) {
+        struct ml_exchange *x = ml_predict_exchange(p, i);
+        p->waiting++;
+        code = ml_exchange_start(x, on_exchange, p);
+        if (code) {
+            on_exchange(p, x, code);
+        }
+    }
+    p->is_starting = false;
+    settle(p);
+}
+
+/* A token for each question. */
+static int32_t take_tokens(struct ml_predict *p) {
+    struct ml_limiter *limiter = p->deployed->limiter;
+    return !limiter || ml_limiter_take(limiter, p->count, base_monotonic_ns())
                ? BERTH_OK
-               : ml_invalid(&p->error, "the body needs [parameters]: an object");
+               : ml_status(&p->error, 429,
+                           "the rate limiter of the model [" BASE_FMT "] allows no more for now",
+                           BASE_ARG(p->model_id));
+}
+
+static int32_t judge_payloads(struct ml_predict *p) {
+    int32_t code = BERTH_OK;
+    for (uint32_t i = 0; i < p->count && !code; i++) {
+        code = ml_guardrail_check(&p->deployed->guardrails.input,
+                                  base_buf_view(&ml_predict_exchange(p, i)->payload), "input",
+                                  p->loop->match_data, &p->error);
+    }
+    return code;
 }
 
 static int32_t send(struct ml_predict *p, struct ml_loop_model *model) {
-    struct berth_str url;
-    int32_t code = read_body(p);
-    code = code ? code : check_method(p);
-    code = code ? code : ml_predict_make_payload(p);
-    code = code ? code : ml_predict_make_url(p, model, &url);
+    int32_t code = ml_predict_prepare(p, model);
+    code = code ? code : take_tokens(p);
+    code = code ? code : judge_payloads(p);
     if (code) {
         return code;
     }
-    const struct ml_deployed *d = p->deployed;
-    struct ml_http_request request = {.method = d->method,
-                                      .url = url,
-                                      .headers = d->headers,
-                                      .body = base_buf_view(&p->payload),
-                                      .connect_timeout_ms = d->connect_timeout_ms,
-                                      .read_timeout_ms = d->read_timeout_ms,
-                                      .max_body = p->loop->settings->max_answer,
-                                      .allow_private = p->loop->settings->private_ip_enabled};
+    struct berth_str question = {"", 0};
+    (void)json_string(json_get(p->input.parameters, "question"), &p->arena, &question);
     (void)p->loop->plugin->routes->on_cancel(p->request, on_cancel, p);
-    if (ml_http_start(p->loop->client, &request, on_done, p, &p->call)) {
-        (void)p->loop->plugin->routes->on_cancel(p->request, NULL, NULL);
-        return base_error_memory(&p->error);
-    }
+    ml_predict_guard(p, &p->deployed->guardrails.input, "input", question, start_exchanges);
     return BERTH_OK;
 }
 
@@ -216,6 +244,14 @@ static void begin(struct ml_predict *p, bool may_deploy) {
     }
 }
 
+/* The form of the body, which the path of an algorithm tells. */
+static int32_t read_kind(struct ml_predict *p) {
+    const struct berth_request_view *view = p->view;
+    p->kind = ML_INPUT_PARAMETERS;
+    return view->param_count == 1 ? BERTH_OK
+                                  : ml_input_kind_of(view->params[0], &p->kind, &p->error);
+}
+
 void ml_predict(void *user, struct berth_request *request, const struct berth_request_view *view) {
     struct ml_plugin *plugin = user;
     struct ml_loop *loop = view->loop_context;
@@ -230,7 +266,9 @@ void ml_predict(void *user, struct berth_request *request, const struct berth_re
     p->view = view;
     p->model_id = view->params[view->param_count - 1];
     p->error = error;
-    if (ml_settings_check_remote(loop->settings, &p->error)) {
+    int32_t code = ml_settings_check_remote(loop->settings, &p->error);
+    code = code ? code : read_kind(p);
+    if (code) {
         ml_predict_fail(p);
         return;
     }

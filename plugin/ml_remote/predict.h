@@ -7,11 +7,14 @@
 #ifndef ML_REMOTE_PREDICT_H
 #define ML_REMOTE_PREDICT_H
 
-#include "plugin/ml_remote/catalogue.h"
+#include "plugin/ml_remote/exchange.h"
+#include "plugin/ml_remote/input.h"
+#include "plugin/ml_remote/output.h"
 
-/* Predictions that a loop keeps for reuse, and what their buffers may hold when kept. */
+/* Predictions that a loop keeps for reuse. */
 #define ML_KEPT_PREDICTS 256u
-#define ML_KEPT_BUFFER 16384u
+/* Questions to the remote service that one prediction may become. */
+#define ML_EXCHANGES_MAX 1000u
 
 struct ml_predict {
     struct ml_predict *next; /* in the loop's list of free ones */
@@ -19,16 +22,25 @@ struct ml_predict {
     struct berth_request *request;
     const struct berth_request_view *view;
     struct berth_str model_id;
+    enum ml_input_kind kind;
     struct ml_deployed *deployed; /* a reference */
     struct json_doc doc;          /* of the client's body */
-    struct json_value parameters;
-    struct base_buf payload;
-    struct base_buf url;
-    struct base_buf scratch;
-    struct base_buf missing;
-    struct ml_http_call *call;
-    struct base_buf answer; /* the remote service's body */
-    char tail[64];          /* what follows it in the reply */
+    struct ml_input input;
+
+    struct ml_exchange first; /* the only one, most often */
+    struct ml_exchange *more; /* those behind it */
+    uint32_t count;
+    uint32_t waiting; /* for so many of them */
+    bool is_starting;
+    int32_t failed; /* the code of the first failure; its error is in error */
+
+    struct ml_guarding *guarding; /* while a model that guards this one is asked */
+
+    struct ml_output_rules rules;
+    struct ml_path filter; /* that came with the request */
+    struct base_arena arena;
+    struct base_buf out;
+    char tail[ML_OUTPUT_TAIL_MAX];
     int32_t deploy_code;
     struct berth_error error;
 };
@@ -40,17 +52,29 @@ void ml_predict_destroy(struct ml_predict *predict);
 /* Frees it for good; any thread. */
 void ml_predict_free(struct ml_predict *predict);
 
-/*
- * Makes what is sent, in predict->payload and predict->url, of the parameters. Fills
- * predict->error. trusted: the URL needs no check.
- */
-int32_t ml_predict_make_payload(struct ml_predict *predict);
-int32_t ml_predict_make_url(struct ml_predict *predict, struct ml_loop_model *model,
-                            struct berth_str *out_url);
+static inline struct ml_exchange *ml_predict_exchange(struct ml_predict *predict, uint32_t i) {
+    return i == 0 ? &predict->first : &predict->more[i - 1];
+}
 
-/* Replies with what became of the call; takes the answer's body. predict ends with it. */
-void ml_predict_reply(struct ml_predict *predict, struct ml_http_answer *answer);
-/* Replies with predict->error. predict ends with it. */
+/*
+ * Reads the body and makes all that is to be sent, in exchanges that are ready to start. Fills the
+ * error.
+ */
+int32_t ml_predict_prepare(struct ml_predict *predict, struct ml_loop_model *model);
+
+/*
+ * Asks the model that guards one side, where there is one, and goes on with then; on failure the
+ * error is filled, and then is not called. text: what is judged; then may be called before this
+ * returns.
+ */
+typedef void (*ml_predict_fn)(struct ml_predict *predict, int32_t code);
+void ml_predict_guard(struct ml_predict *predict, const struct ml_guardrail *guardrail,
+                      const char *what, struct berth_str text, ml_predict_fn then);
+/* Drops the question that is under way, if one is. */
+void ml_predict_guard_cancel(struct ml_predict *predict);
+
+/* Replies with what came of the exchanges, or with the error. predict ends with it. */
+void ml_predict_reply(struct ml_predict *predict);
 void ml_predict_fail(struct ml_predict *predict);
 
 #endif

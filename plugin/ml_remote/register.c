@@ -7,6 +7,7 @@
 #include "plugin/ml_remote/deploy.h"
 #include "plugin/ml_remote/group.h"
 #include "plugin/ml_remote/handlers.h"
+#include "plugin/ml_remote/model_options.h"
 #include "plugin/ml_remote/task.h"
 
 #include <stdio.h>
@@ -23,8 +24,7 @@ struct registration {
     struct berth_str group_id;
     struct json_value connector; /* one within the model; absent: connector_id */
     struct ml_connector_draft draft;
-    bool is_enabled;
-    bool is_enabled_given;
+    struct ml_model_options options;
     char model_id[BERTH_ID_LENGTH + 1];
     char task_id[BERTH_ID_LENGTH + 1];
 };
@@ -96,9 +96,7 @@ static int32_t read_registration(struct ml_call *call, struct registration *r) {
     code = code ? code : ml_call_text(call, call->body, "description", &r->description);
     code = code ? code : ml_call_text(call, call->body, "model_format", &r->format);
     code = code ? code : ml_call_text(call, call->body, "model_group_id", &r->group_id);
-    code = code
-               ? code
-               : ml_call_bool(call, call->body, "is_enabled", &r->is_enabled, &r->is_enabled_given);
+    code = code ? code : ml_model_options_read(call, &r->options);
     code = code ? code : read_connector(call, r);
     return code ? code
                 : ml_access_check_inactive(call, call->body, "model group",
@@ -146,16 +144,16 @@ static int32_t model_source(struct ml_call *call, struct registration *r,
         {"description", text_or_none(call, r->description)},
         {"model_format", text_or_none(call, r->format)},
         {"model_state", BERTH_STR("\"REGISTERED\"")},
-        {"is_enabled", !r->is_enabled_given ? base_str(NULL, 0)
-                       : r->is_enabled      ? BERTH_STR("true")
-                                            : BERTH_STR("false")},
         {"created_time", now},
         {"last_updated_time", now},
         {"is_hidden", BERTH_STR("false")},
         {"connector", connector.len ? base_buf_view(&connector) : base_str(NULL, 0)},
         {"connector_id", connector.len ? base_str(NULL, 0) : text_or_none(call, r->connector_id)},
     };
-    ml_document_edit(ML_MODEL, JSON_NONE, edits, BASE_COUNT(edits), out);
+    struct ml_edit all[BASE_COUNT(edits) + ML_MODEL_OPTIONS_MAX];
+    memcpy(all, edits, sizeof edits);
+    memcpy(all + BASE_COUNT(edits), r->options.edits, r->options.count * sizeof *all);
+    ml_document_edit(ML_MODEL, JSON_NONE, all, BASE_COUNT(edits) + r->options.count, out);
     if (!code && (!now.ptr || !edits[0].raw.ptr || !edits[1].raw.ptr || out->error)) {
         code = base_error_memory(&call->error);
     }

@@ -99,6 +99,7 @@ static const struct row rows[] = {
     {"POST", ML "/models/_undeploy", ACTION "undeploy_model", BODY, ml_undeploy_models, {0}},
     {"POST", ML "/models/_unload", ACTION "undeploy_model", BODY, ml_undeploy_models, {0}},
     {"POST", ML "/models/{model_id}/_predict", ACTION "predict", BODY, NULL, {0}},
+    {"POST", ML "/_predict/{algorithm}/{model_id}", ACTION "predict", BODY, NULL, {0}},
 
     {"GET", ML "/tasks/{task_id}", ACTION "tasks/get", NO_BODY, ml_get_task, {0}},
     {"DELETE", ML "/tasks/{task_id}", ACTION "tasks/delete", NO_BODY, ml_delete_task, {0}},

@@ -218,14 +218,21 @@ void ml_trust_destroy(struct ml_trust *trust) {
     }
 }
 
-bool ml_trust_matches(const struct ml_trust *trust, struct berth_str url, void *scratch) {
+enum ml_match ml_trust_match(const struct ml_trust *trust, struct berth_str text, void *scratch) {
+    enum ml_match found = ML_MATCH_NO;
     for (uint32_t i = 0; i < trust->count; i++) {
-        if (pcre2_match(trust->codes[i], (PCRE2_SPTR)url.ptr, BASE_LEN(url), 0, 0, scratch,
-                        trust->limits) >= 0) {
-            return true;
+        int result = pcre2_match(trust->codes[i], (PCRE2_SPTR)(text.ptr ? text.ptr : ""),
+                                 BASE_LEN(text), 0, 0, scratch, trust->limits);
+        if (result >= 0) {
+            return ML_MATCH_YES;
         }
+        found = result == PCRE2_ERROR_NOMATCH ? found : ML_MATCH_UNKNOWN;
     }
-    return false;
+    return found;
+}
+
+bool ml_trust_matches(const struct ml_trust *trust, struct berth_str url, void *scratch) {
+    return ml_trust_match(trust, url, scratch) == ML_MATCH_YES;
 }
 
 bool ml_trust_is_empty(const struct ml_trust *trust) {

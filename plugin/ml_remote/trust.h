@@ -28,6 +28,10 @@ void ml_trust_destroy(struct ml_trust *trust);
  */
 bool ml_trust_matches(const struct ml_trust *trust, struct berth_str url, void *scratch);
 
+/* The same, telling an expression that reached its limit, and so may match, from one that not. */
+enum ml_match { ML_MATCH_NO, ML_MATCH_YES, ML_MATCH_UNKNOWN };
+enum ml_match ml_trust_match(const struct ml_trust *trust, struct berth_str text, void *scratch);
+
 bool ml_trust_is_empty(const struct ml_trust *trust);
 
 /* NULL without memory. */

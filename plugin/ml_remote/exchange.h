@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * An exchange: one question to a remote service and its answer, with the tries that it takes.
+ *
+ * It belongs to its loop. Prepared, started, and then either done (once) or cancelled.
+ */
+#ifndef ML_REMOTE_EXCHANGE_H
+#define ML_REMOTE_EXCHANGE_H
+
+#include "plugin/ml_remote/catalogue.h"
+
+/* What an exchange's buffers may hold when they are kept for the next one. */
+#define ML_KEPT_BUFFER 16384u
+
+struct ml_exchange;
+
+/* code is 0, or the exchange's error is filled. The exchange may be destroyed. */
+typedef void (*ml_exchange_fn)(void *user, struct ml_exchange *exchange, int32_t code);
+
+struct ml_exchange {
+    struct ml_loop *loop;
+    const struct ml_deployed *deployed; /* borrowed until deinit, as is what follows */
+    const struct ml_action *action;
+    struct base_buf made_text; /* parameters that were made, not sent */
+    struct json_doc made;
+    struct json_value parameters;
+    struct base_buf payload;
+    struct base_buf url_buf;
+    struct berth_str url;
+    struct base_buf scratch;
+    struct base_buf missing;
+    struct base_buf signature; /* header lines, made anew for each try */
+
+    ml_exchange_fn done;
+    void *user;
+    struct ml_http_call *call;
+    struct berth_timer *timer; /* until the next try */
+    uint32_t tries;
+    uint64_t first_try_ns;
+
+    uint32_t status;      /* of the answer */
+    struct base_buf body; /* of the answer: one JSON value */
+    struct berth_error error;
+};
+
+void ml_exchange_init(struct ml_exchange *exchange, struct ml_loop *loop);
+/* Frees its memory; one that was started is cancelled. */
+void ml_exchange_deinit(struct ml_exchange *exchange);
+/* As after init, with memory kept for the next use. */
+void ml_exchange_reset(struct ml_exchange *exchange);
+
+/*
+ * Makes payload and URL of an action and parameters (an object, or absent), and checks that the URL
+ * is trusted. model: where the loop keeps what does not change; NULL: nowhere. Fills the error.
+ */
+int32_t ml_exchange_prepare(struct ml_exchange *exchange, const struct ml_deployed *deployed,
+                            enum ml_action_type type, struct ml_loop_model *model,
+                            struct json_value parameters);
+
+/* Reads what stands in made_text, for ml_exchange_prepare. Fills the error. */
+int32_t ml_exchange_read_made(struct ml_exchange *exchange, struct json_value *out_parameters);
+
+/* done may be called before this returns. On failure the error is filled and done is not called. */
+int32_t ml_exchange_start(struct ml_exchange *exchange, ml_exchange_fn done, void *user);
+/* done is not called any more. */
+void ml_exchange_cancel(struct ml_exchange *exchange);
+
+/*
+ * Brings an answer into the form in which it is passed on, in exchange->body, or fills the error
+ * that it stands for.
+ */
+int32_t ml_exchange_take(struct ml_exchange *exchange, struct ml_http_answer *answer);
+
+/* Whether one like this is worth another try, and after how many milliseconds. */
+bool ml_exchange_may_retry(const struct ml_exchange *exchange, const struct ml_http_answer *answer,
+                           uint64_t *out_delay_ms);
+
+/* The value of a parameter, sent or the connector's own, as text in the arena; ptr NULL: none. */
+struct berth_str ml_exchange_parameter(const struct ml_deployed *deployed,
+                                       struct json_value parameters, const char *name,
+                                       struct base_arena *arena);
+
+#endif
