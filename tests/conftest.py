@@ -41,7 +41,7 @@ def berth(request, start_module_berth):
 def model_server():
     """The model server, in this process, with a key; a test may hold back its answers."""
     with ModelServer(key="sk-test-0123456789abcdef") as server:
-        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
         thread.start()
         yield server
         server.gate.set()
