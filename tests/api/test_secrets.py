@@ -172,10 +172,11 @@ def test_remote_that_is_not_there(recorder, model_server, url):
         assert answer.status >= 400
 
 
-def test_master_key_is_private(recorder, tmp_path):
-    key = tmp_path / "master.key"
-    assert key.stat().st_mode & 0o077 == 0
-    assert tmp_path.joinpath("berth.db").stat().st_mode & 0o077 == 0
+def test_files_are_private(recorder, tmp_path):
+    """In a directory that others may enter as well."""
+    files = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert {"master.key", "berth.db"} <= {path.name for path in files}
+    assert [path.name for path in files if path.stat().st_mode & 0o077] == []
 
 
 def test_sensitive_setting_is_not_shown(start_berth):

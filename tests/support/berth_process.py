@@ -30,18 +30,18 @@ def run(*arguments, **options):
 class Berth:
     """`berth serve` in a data directory; ready to be asked once the constructor has returned."""
 
-    def __init__(self, data, settings=None, plugins=(ML_REMOTE,), arguments=()):
-        command = [str(COMMAND), "serve", "--data", str(data), "-E", "http.port=0"]
+    def __init__(self, data, settings=None, plugins=(ML_REMOTE,), arguments=(),
+                 command=(COMMAND, "serve"), cwd=None):
+        command = [*map(str, command), "--data", str(data), "-E", "http.port=0"]
         for plugin in plugins:
             command += ["--plugin", str(plugin)]
         for key, value in (settings or {}).items():
             command += ["-E", f"{key}={value}"]
-        self.data = pathlib.Path(data)
         self.lines = []
         self._changed = threading.Condition()
         self._ended = False
         self.process = subprocess.Popen([*command, *map(str, arguments)], stderr=subprocess.PIPE,
-                                        stdin=subprocess.DEVNULL)
+                                        stdin=subprocess.DEVNULL, cwd=cwd)
         self._reader = threading.Thread(target=self._read_log, daemon=True)
         self._reader.start()
         try:
