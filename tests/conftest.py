@@ -33,7 +33,7 @@ def start_module_berth(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def berth(request, start_module_berth):
-    """One Berth for all tests of a module; the module's SETTINGS, where it has some, are its own."""
+    """One Berth for all tests of a module, with the module's SETTINGS where it has some."""
     return start_module_berth(getattr(request.module, "SETTINGS", None))
 
 

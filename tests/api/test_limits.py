@@ -6,9 +6,8 @@ The time-outs are waited for by their answers: the tests take as long as the ser
 import json
 
 import pytest
-from wire import Wire, chunked, request
-
 from six_steps import Steps
+from wire import Wire, chunked, request
 
 CHUNKED = ["Transfer-Encoding: chunked", "Content-Type: application/json"]
 PATH = "/_cluster/settings"

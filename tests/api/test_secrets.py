@@ -1,13 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """A credential goes in, and to the remote service; in the clear it is nowhere else to be found."""
 import base64
+import json
 import urllib.parse
 
 import pytest
 from six_steps import PREFIX, Steps, answer_of, connector, question
 from wire import Wire, request
-
-import json
 
 SECRET = "sk-Very+Secret/0123456789=abc"
 SECOND = "sk-The+Next/Secret-9876543210"
@@ -18,7 +17,8 @@ def forms(secret):
     """The secret as it stands, and as it would be hidden in plain sight."""
     plain = secret.encode()
     packed = [base64.b64encode(b"x" * shift + plain)[4 if shift else 0:-4] for shift in range(3)]
-    return {plain, plain.hex().encode(), urllib.parse.quote(secret, safe="").encode(),
+    return {plain, plain.hex().encode(), urllib.parse.quote(secret).encode(),
+            urllib.parse.quote(secret, safe="").encode(),
             json.dumps(secret)[1:-1].replace("/", "\\/").encode(), *packed}
 
 
@@ -191,3 +191,12 @@ def test_sensitive_setting_is_not_shown(start_berth):
         assert answer.status == 400
         assert_clean("the error", answer.body, KEY_PASSWORD)
     assert_clean("the log", berth.log.encode(), KEY_PASSWORD)
+
+
+@pytest.mark.parametrize("data", [
+    SECRET.encode(), SECRET.encode().hex().encode(), b"a=" + urllib.parse.quote(SECRET).encode(),
+    *(base64.b64encode(b"?" * shift + f'{{"key":"{SECRET}"}}'.encode()) for shift in range(3)),
+])
+def test_what_looks_for_a_credential_finds_it(data):
+    with pytest.raises(AssertionError):
+        assert_clean("the data", data, SECRET)

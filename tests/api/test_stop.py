@@ -5,6 +5,7 @@ import signal
 import socket
 
 import pytest
+from berth_process import run
 from six_steps import Steps
 from wire import Wire, request
 
@@ -110,7 +111,6 @@ def test_restart_keeps_everything(start_berth, model_server, tmp_path):
 
 
 def test_data_directory_has_one_owner(start_berth, tmp_path):
-    from berth_process import run
     start_berth(data=tmp_path)
     done = run("serve", "--data", tmp_path, "-E", "http.port=0")
     assert done.returncode == 1
