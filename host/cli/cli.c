@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* What -E and --plugin may be given how often. */
@@ -130,6 +131,8 @@ static void prepare_process(void) {
     struct rlimit limit;
     (void)signal(SIGPIPE, SIG_IGN);
     (void)setlocale(LC_ALL, "C");
+    /* Documents and keys are this user's alone, also in a directory that others may enter. */
+    (void)umask(S_IRWXG | S_IRWXO);
     if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
         limit.rlim_cur = limit.rlim_max;
         (void)setrlimit(RLIMIT_NOFILE, &limit);

@@ -4,6 +4,12 @@
 #include "base/clock.h"
 #include "host/http/gzip.h"
 
+/* Told where the parser's pieces or the bytes themselves show it. */
+#define LINE_TOO_LONG "the request line is too long (setting http.max_initial_line_length)"
+#define HEADERS_TOO_LARGE "the headers are too large (setting http.max_header_size)"
+/* Method, target and version. */
+#define LINE_BLANKS 2u
+
 /* The methods that may come; what a route answers to is the router's matter. */
 static const char *method_name(uint8_t method) {
     switch (method) {
@@ -51,7 +57,19 @@ static int append_span(struct http_reader *r, struct http_span *span, const char
 
 static int on_url(llhttp_t *parser, const char *at, size_t len) {
     struct http_reader *r = of(parser);
+    if (r->request->target.len + len > r->limits->max_initial_line_length) {
+        return refuse(r, 414, LINE_TOO_LONG);
+    }
     return append_span(r, &r->request->target, at, len);
+}
+
+static int append_header(struct http_reader *r, struct http_span *span, const char *at,
+                         size_t len) {
+    size_t before = r->request->head.len - r->request->target.len;
+    if (before + len > r->limits->max_header_size) {
+        return refuse(r, 431, HEADERS_TOO_LARGE);
+    }
+    return append_span(r, span, at, len);
 }
 
 static int on_header_field(llhttp_t *parser, const char *at, size_t len) {
@@ -62,7 +80,7 @@ static int on_header_field(llhttp_t *parser, const char *at, size_t len) {
     if (r->request->header_count >= r->limits->max_headers) {
         return refuse(r, 431, "too many header lines (setting http.max_headers)");
     }
-    return append_span(r, &r->request->headers[r->request->header_count].name, at, len);
+    return append_header(r, &r->request->headers[r->request->header_count].name, at, len);
 }
 
 static int on_header_value(llhttp_t *parser, const char *at, size_t len) {
@@ -70,13 +88,16 @@ static int on_header_value(llhttp_t *parser, const char *at, size_t len) {
     if (r->head_done) {
         return 0;
     }
-    return append_span(r, &r->request->headers[r->request->header_count].value, at, len);
+    return append_header(r, &r->request->headers[r->request->header_count].value, at, len);
 }
 
 static int on_header_value_complete(llhttp_t *parser) {
     struct http_reader *r = of(parser);
     if (!r->head_done) {
         struct http_span *value = &r->request->headers[r->request->header_count].value;
+        if (r->request->headers[r->request->header_count].name.len == 0) {
+            return refuse(r, 400, "a header line has no name");
+        }
         while (value->len && strchr(" \t", r->request->head.ptr[value->start + value->len - 1])) {
             value->len--;
         }
@@ -185,6 +206,12 @@ static int on_body(llhttp_t *parser, const char *at, size_t len) {
     return body->error ? refuse(r, 503, "out of memory") : 0;
 }
 
+/* Paused behind the size of the last chunk, so that the trailer is checked as the head is. */
+static int on_chunk_header(llhttp_t *parser) {
+    of(parser)->in_trailer = parser->content_length == 0;
+    return parser->content_length == 0 ? HPE_PAUSED : 0;
+}
+
 static int on_message_complete(llhttp_t *parser) {
     (void)parser;
     return HPE_PAUSED;
@@ -197,6 +224,7 @@ static const llhttp_settings_t callbacks = {
     .on_header_value_complete = on_header_value_complete,
     .on_headers_complete = on_headers_complete,
     .on_body = on_body,
+    .on_chunk_header = on_chunk_header,
     .on_message_complete = on_message_complete,
 };
 
@@ -236,29 +264,61 @@ static enum http_read bad(struct http_reader *r, uint32_t status, const char *re
     return HTTP_READ_BAD;
 }
 
+/*
+ * Takes what belongs to the request line; returns how many bytes that is. Empty lines may come
+ * before it. llhttp takes several blanks where one belongs, which others read otherwise.
+ */
+static size_t measure_line(struct http_reader *r, const char *bytes, size_t len) {
+    size_t i = 0;
+    for (; i < len && !r->line_done; i++) {
+        bool end = bytes[i] == '\r' || bytes[i] == '\n';
+        r->line_done = bytes[i] == '\n' && r->line_bytes > 0;
+        r->head_bytes += end;
+        r->line_bytes += !end;
+        r->line_blanks += bytes[i] == ' ';
+    }
+    return i;
+}
+
 static enum http_read check_head_bytes(struct http_reader *r, const char *bytes, size_t used) {
     if (!lines_are_clean(r, bytes, used)) {
         return bad(r, 400, "the head has a lone CR or LF, a NUL or a folded line");
     }
-    if (!r->line_done) {
-        const char *eol = memchr(bytes, '\n', used);
-        r->line_bytes += eol ? (size_t)(eol - bytes) : used;
-        r->line_done = eol != NULL;
-        if (r->line_bytes > r->limits->max_initial_line_length) {
-            return bad(r, 414, "the request line is too long (http.max_initial_line_length)");
-        }
+    r->head_bytes += used - measure_line(r, bytes, used);
+    if (r->line_blanks > LINE_BLANKS) {
+        return bad(r, 400, "the request line has more blanks than it needs");
     }
-    r->head_bytes += used;
-    if (r->head_bytes > r->limits->max_initial_line_length + r->limits->max_header_size) {
-        return bad(r, 431, "the headers are too large (setting http.max_header_size)");
+    if (r->line_bytes > r->limits->max_initial_line_length) {
+        return bad(r, 414, LINE_TOO_LONG);
+    }
+    if (r->head_bytes > r->limits->max_header_size) {
+        return bad(r, 431, HEADERS_TOO_LARGE);
     }
     return HTTP_READ_MORE;
+}
+
+/* Bytes behind the head: framing beside the body, and whether the request is complete. */
+static enum http_read check_body_bytes(struct http_reader *r, const char *bytes, size_t used,
+                                       bool in_trailer, llhttp_errno_t code) {
+    if (r->body_wire_bytes > HTTP_CHUNK_OVERHEAD_MAX) {
+        return bad(r, 400, "the framing of the chunked body is larger than any body needs");
+    }
+    if (in_trailer && !lines_are_clean(r, bytes, used)) {
+        return bad(r, 400, "the trailer has a lone CR or LF, a NUL or a folded line");
+    }
+    if (r->in_trailer && !in_trailer) {
+        r->last_byte = '\n';
+        llhttp_resume(&r->parser);
+        return HTTP_READ_MORE;
+    }
+    return code == HPE_OK ? HTTP_READ_MORE : HTTP_READ_COMPLETE;
 }
 
 /* One call of the parser, over bytes that all belong to the head or all to what follows it. */
 static enum http_read execute(struct http_reader *r, const char *bytes, size_t len,
                               size_t *out_used) {
     bool in_head = !r->head_done;
+    bool in_trailer = r->in_trailer;
     size_t body_before = r->request->body.len;
     llhttp_errno_t code = llhttp_execute(&r->parser, bytes, len);
     size_t used = len;
@@ -287,10 +347,7 @@ static enum http_read execute(struct http_reader *r, const char *bytes, size_t l
         return HTTP_READ_HEAD;
     }
     r->body_wire_bytes += used - (r->request->body.len - body_before);
-    if (r->body_wire_bytes > HTTP_CHUNK_OVERHEAD_MAX) {
-        return bad(r, 400, "the framing of the chunked body is larger than any body needs");
-    }
-    return code == HPE_OK ? HTTP_READ_MORE : HTTP_READ_COMPLETE;
+    return check_body_bytes(r, bytes, used, in_trailer, code);
 }
 
 /*

@@ -3,8 +3,9 @@
  * From bytes to requests: llhttp in strict mode, and what it lets through and must not.
  *
  * Touches no socket, so that it can be fuzzed alone. Beyond llhttp it refuses line folding, a lone
- * CR or LF in the head, a missing or repeated Host, any transfer coding but a single "chunked",
- * and every size above its limit.
+ * CR or LF in head and trailer, a header without a name, more blanks than two in the request line,
+ * a missing or repeated Host, any transfer coding but a single "chunked", and every size above its
+ * limit.
  */
 #ifndef HOST_HTTP_READER_H
 #define HOST_HTTP_READER_H
@@ -24,14 +25,16 @@ struct http_reader {
     llhttp_t parser;
     const struct http_limits *limits;
     struct http_request *request; /* what is being filled; the caller sets and takes it */
-    uint64_t head_bytes;
+    uint64_t head_bytes;          /* without the request line */
     uint64_t line_bytes;
+    uint64_t line_blanks;
     uint64_t body_wire_bytes;
     char last_byte;
     bool started;
     bool method_done;
     bool line_done;
     bool head_done;
+    bool in_trailer; /* behind the last chunk */
     bool expects_continue;
     bool body_packed; /* Content-Encoding: gzip */
     uint32_t status;

@@ -27,10 +27,31 @@ static bool is_json(struct berth_str content_type) {
     return content_type.len == 0 || base_str_starts(content_type, BERTH_STR("application/json"));
 }
 
+/* "q=0", "q=0.0" …: the client names a coding that it does not want. */
+static bool is_zero_weight(struct berth_str parameter) {
+    struct berth_str value = base_str_from(parameter, 2);
+    bool zero =
+        value.len > 0 && base_str_eq_nocase(base_str_slice(parameter, 0, 2), BERTH_STR("q="));
+    for (uint64_t i = 0; i < value.len; i++) {
+        zero = zero && (value.ptr[i] == '0' || value.ptr[i] == '.');
+    }
+    return zero;
+}
+
 static bool takes_gzip(const struct berth_request *request) {
-    struct berth_str accept;
-    return http_request_header(request->http, BERTH_STR("accept-encoding"), &accept) &&
-           base_str_contains(accept, BERTH_STR("gzip"));
+    struct berth_str rest;
+    struct berth_str parameter;
+    if (!http_request_header(request->http, BERTH_STR("accept-encoding"), &rest)) {
+        return false;
+    }
+    while (rest.len && base_str_split(&rest, ',', &parameter)) {
+        struct berth_str coding;
+        (void)base_str_split(&parameter, ';', &coding);
+        if (base_str_eq_nocase(base_str_trim(coding), BERTH_STR("gzip"))) {
+            return !is_zero_weight(base_str_trim(parameter));
+        }
+    }
+    return false;
 }
 
 /* ---- on the loop: handing the answer to the HTTP layer ---- */
