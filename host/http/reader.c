@@ -38,7 +38,18 @@ static struct http_reader *of(llhttp_t *parser) {
     return parser->data;
 }
 
-/* Appends to a span that grows at the end of the head; the pieces of one span come in a row. */
+static int refuse_line(struct http_reader *r) {
+    return refuse(r, 414, "the request line is too long (http.max_initial_line_length)");
+}
+
+static int refuse_headers(struct http_reader *r) {
+    return refuse(r, 431, "the headers are too large (setting http.max_header_size)");
+}
+
+/*
+ * Appends to a span that grows at the end of the head; the pieces of one span come in a row. The
+ * head's bound is that of its parts together, so that one call can pass it before they are counted.
+ */
 static int append_span(struct http_reader *r, struct http_span *span, const char *at, size_t len) {
     struct base_buf *head = &r->request->head;
     if (span->len == 0) {
@@ -46,6 +57,9 @@ static int append_span(struct http_reader *r, struct http_span *span, const char
     }
     base_buf_append(head, at, len);
     span->len += (uint32_t)len;
+    if (head->error == BERTH_E_TOO_LARGE) {
+        return span == &r->request->target ? refuse_line(r) : refuse_headers(r);
+    }
     return head->error ? refuse(r, 503, "out of memory") : 0;
 }
 
@@ -76,6 +90,9 @@ static int on_header_value(llhttp_t *parser, const char *at, size_t len) {
 static int on_header_value_complete(llhttp_t *parser) {
     struct http_reader *r = of(parser);
     if (!r->head_done) {
+        if (r->request->headers[r->request->header_count].name.len == 0) {
+            return refuse(r, 400, "a header has a name");
+        }
         struct http_span *value = &r->request->headers[r->request->header_count].value;
         while (value->len && strchr(" \t", r->request->head.ptr[value->start + value->len - 1])) {
             value->len--;
@@ -185,6 +202,13 @@ static int on_body(llhttp_t *parser, const char *at, size_t len) {
     return body->error ? refuse(r, 503, "out of memory") : 0;
 }
 
+/* Paused before the trailers, whose lines are checked as those of the head. */
+static int on_chunk_header(llhttp_t *parser) {
+    struct http_reader *r = of(parser);
+    r->in_trailers = parser->content_length == 0;
+    return r->in_trailers ? HPE_PAUSED : 0;
+}
+
 static int on_message_complete(llhttp_t *parser) {
     (void)parser;
     return HPE_PAUSED;
@@ -197,6 +221,7 @@ static const llhttp_settings_t callbacks = {
     .on_header_value_complete = on_header_value_complete,
     .on_headers_complete = on_headers_complete,
     .on_body = on_body,
+    .on_chunk_header = on_chunk_header,
     .on_message_complete = on_message_complete,
 };
 
@@ -212,9 +237,9 @@ void http_reader_next(struct http_reader *reader, struct http_request *request) 
 }
 
 /*
- * Head bytes that llhttp has taken: every line ends in CR LF, no line begins with white space, no
- * byte is NUL. llhttp takes some of that, and a server behind or before us might read it
- * otherwise.
+ * Bytes of the head or the trailers that llhttp has taken: every line ends in CR LF, no line begins
+ * with white space, no byte is NUL. llhttp takes some of that, and a server behind or before us
+ * might read it otherwise.
  */
 static bool lines_are_clean(struct http_reader *r, const char *bytes, size_t len) {
     char last = r->last_byte;
@@ -245,12 +270,14 @@ static enum http_read check_head_bytes(struct http_reader *r, const char *bytes,
         r->line_bytes += eol ? (size_t)(eol - bytes) : used;
         r->line_done = eol != NULL;
         if (r->line_bytes > r->limits->max_initial_line_length) {
-            return bad(r, 414, "the request line is too long (http.max_initial_line_length)");
+            (void)refuse_line(r);
+            return HTTP_READ_BAD;
         }
     }
     r->head_bytes += used;
     if (r->head_bytes > r->limits->max_initial_line_length + r->limits->max_header_size) {
-        return bad(r, 431, "the headers are too large (setting http.max_header_size)");
+        (void)refuse_headers(r);
+        return HTTP_READ_BAD;
     }
     return HTTP_READ_MORE;
 }
@@ -259,6 +286,7 @@ static enum http_read check_head_bytes(struct http_reader *r, const char *bytes,
 static enum http_read execute(struct http_reader *r, const char *bytes, size_t len,
                               size_t *out_used) {
     bool in_head = !r->head_done;
+    bool in_trailers = r->in_trailers;
     size_t body_before = r->request->body.len;
     llhttp_errno_t code = llhttp_execute(&r->parser, bytes, len);
     size_t used = len;
@@ -289,6 +317,14 @@ static enum http_read execute(struct http_reader *r, const char *bytes, size_t l
     r->body_wire_bytes += used - (r->request->body.len - body_before);
     if (r->body_wire_bytes > HTTP_CHUNK_OVERHEAD_MAX) {
         return bad(r, 400, "the framing of the chunked body is larger than any body needs");
+    }
+    if (in_trailers && !lines_are_clean(r, bytes, used)) {
+        return bad(r, 400, "the trailers have a lone CR or LF, a NUL or a folded line");
+    }
+    if (r->in_trailers && !in_trailers) {
+        r->last_byte = '\n';
+        llhttp_resume(&r->parser);
+        return HTTP_READ_MORE;
     }
     return code == HPE_OK ? HTTP_READ_MORE : HTTP_READ_COMPLETE;
 }

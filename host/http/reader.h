@@ -2,9 +2,9 @@
 /*
  * From bytes to requests: llhttp in strict mode, and what it lets through and must not.
  *
- * Touches no socket, so that it can be fuzzed alone. Beyond llhttp it refuses line folding, a lone
- * CR or LF in the head, a missing or repeated Host, any transfer coding but a single "chunked",
- * and every size above its limit.
+ * Touches no socket, so that it can be fuzzed alone. Beyond llhttp it refuses line folding and a
+ * lone CR or LF in head and trailers, a header without a name, a missing or repeated Host, any
+ * transfer coding but a single "chunked", and every size above its limit.
  */
 #ifndef HOST_HTTP_READER_H
 #define HOST_HTTP_READER_H
@@ -32,6 +32,7 @@ struct http_reader {
     bool method_done;
     bool line_done;
     bool head_done;
+    bool in_trailers;
     bool expects_continue;
     bool body_packed; /* Content-Encoding: gzip */
     uint32_t status;
