@@ -121,8 +121,7 @@ int32_t mapping_create(struct berth_str text, struct mapping **out_mapping,
     struct json_error fault;
     int32_t code = BERTH_OK;
     if (text.len && !json_parse(&doc, text, 0, &fault)) {
-        code = base_error(error, BERTH_E_INVALID, "the mapping is no JSON: %s at line %zu",
-                          fault.what, fault.line);
+        code = json_refuse(&fault, BERTH_E_INVALID, "the mapping", error);
     }
     if (!code) {
         code =

@@ -185,8 +185,9 @@ static int32_t make_condition(struct search *s, struct berth_str filter) {
         code = query_condition(query, wanted);
     }
     if (!code && filter.len) {
-        if (!json_parse(&filter_doc, filter, 0, NULL)) {
-            return base_error(query->error, BERTH_E_INVALID, "the filter is no JSON");
+        struct json_error fault;
+        if (!json_parse(&filter_doc, filter, 0, &fault)) {
+            return json_refuse(&fault, BERTH_E_INVALID, "the filter", query->error);
         }
         base_buf_cstr(&query->sql, " AND ");
         code = query_condition(query, json_root(&filter_doc));
@@ -273,8 +274,9 @@ static void put_shards(struct base_buf *out, int count) {
 
 static int32_t put_source(struct search *s, struct berth_str source, struct base_buf *out) {
     JSON_DOC_AUTO doc = {0};
-    if (!json_parse(&doc, source, 0, NULL)) {
-        return base_error(s->query->error, BERTH_E_CORRUPT, "a stored document is no JSON");
+    struct json_error fault;
+    if (!json_parse(&doc, source, 0, &fault)) {
+        return json_refuse(&fault, BERTH_E_CORRUPT, "a stored document", s->query->error);
     }
     BASE_BUF_AUTO filtered;
     base_buf_init(&filtered, BASE_BUF_MAX_DEFAULT);
