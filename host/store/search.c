@@ -82,10 +82,14 @@ static int32_t read_window(struct search *s) {
     s->size = SIZE_DEFAULT;
     int32_t code = read_count(s, "from", &s->from);
     code = code ? code : read_count(s, "size", &s->size);
-    if (!code && s->from + s->size > WINDOW_MAX) {
+    int64_t end = 0;
+    if (!code && __builtin_add_overflow(s->from, s->size, &end)) {
+        end = INT64_MAX;
+    }
+    if (end > WINDOW_MAX) {
         code = base_error(s->query->error, BERTH_E_INVALID,
-                          "[from] and [size] together are %lld, allowed is %d",
-                          (long long)(s->from + s->size), WINDOW_MAX);
+                          "[from] and [size] together are %lld, allowed is %d", (long long)end,
+                          WINDOW_MAX);
     }
     struct json_value track = json_get(s->body, "track_total_hits");
     s->track_total = !json_is(track, JSON_FALSE);
