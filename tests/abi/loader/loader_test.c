@@ -161,8 +161,7 @@ static int damaged_teardown(void **state) {
     return 0;
 }
 
-static int32_t judge_bytes(struct damaged *d, size_t len, struct berth_error *error) {
-    temp_write(d->path, d->bytes, len);
+static int32_t judge_damaged(struct damaged *d, struct berth_error *error) {
     struct manifest m;
     *error = (struct berth_error)BASE_ERROR_INIT;
     int32_t code = judge(d->path, &m, error);
@@ -170,6 +169,11 @@ static int32_t judge_bytes(struct damaged *d, size_t len, struct berth_error *er
         manifest_deinit(&m);
     }
     return code;
+}
+
+static int32_t judge_bytes(struct damaged *d, size_t len, struct berth_error *error) {
+    temp_write(d->path, d->bytes, len);
+    return judge_damaged(d, error);
 }
 
 static void refuses_what_is_no_shared_object(void **state) {
@@ -253,17 +257,20 @@ static void reads_no_byte_outside_of_a_damaged_file(void **state) {
     };
     static const unsigned char values[] = {0x00, 0x7f, 0xff};
     uint32_t refused = 0;
+    temp_write(d->path, d->bytes, d->len);
+    int fd = open(d->path, O_WRONLY | O_CLOEXEC);
+    assert_true(fd >= 0);
     for (size_t p = 0; p < BASE_COUNT(parts); p++) {
         for (size_t at = parts[p].from; at < parts[p].to; at++) {
-            unsigned char old = d->bytes[at];
             for (size_t v = 0; v < BASE_COUNT(values); v++) {
                 struct berth_error error;
-                d->bytes[at] = values[v];
-                refused += judge_bytes(d, d->len, &error) != BERTH_OK;
+                assert_int_equal(pwrite(fd, &values[v], 1, (off_t)at), 1);
+                refused += judge_damaged(d, &error) != BERTH_OK;
             }
-            d->bytes[at] = old;
+            assert_int_equal(pwrite(fd, &d->bytes[at], 1, (off_t)at), 1);
         }
     }
+    assert_int_equal(close(fd), 0);
     assert_true(refused > 0);
 }
 

@@ -7,6 +7,7 @@
 #include "tests/support/store.h"
 
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 
 static struct berth_index_info info_of(struct store *store, const char *index) {
@@ -159,6 +160,7 @@ static void an_acknowledged_write_survives_a_kill(void **state) {
     pid_t child = fork();
     assert_true(child >= 0);
     if (child == 0) {
+        (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
         test_store_open(t);
         declare_index(t->store, "a", "");
         (void)put(t->store, "a", "1", "{\"n\":1}");
