@@ -26,6 +26,14 @@ int32_t json_report(const struct json_error *fault, const char *what, struct ber
                            fault->line, fault->column);
 }
 
+int32_t json_refuse(const struct json_error *fault, int32_t code, const char *what,
+                    struct berth_error *error) {
+    return fault->fault == JSON_FAULT_MEMORY
+               ? base_error_memory(error)
+               : base_error(error, code, "%s is no JSON: %s at byte %zu", what, fault->what,
+                            fault->offset);
+}
+
 static const struct json_node *node_of(struct json_value value) {
     return &value.doc->nodes[value.at];
 }

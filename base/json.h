@@ -100,6 +100,10 @@ bool json_check(struct berth_str text, uint32_t flags, struct json_error *error)
  */
 int32_t json_report(const struct json_error *fault, const char *what, struct berth_error *error);
 
+/* The same for a text that is not a client's: code, or NO_MEMORY where that is the fault. */
+int32_t json_refuse(const struct json_error *fault, int32_t code, const char *what,
+                    struct berth_error *error);
+
 /* The outermost value; absent in a document that was not parsed. */
 struct json_value json_root(const struct json_doc *doc);
 

@@ -53,6 +53,9 @@ int32_t gzip_unpack(struct base_buf *body, uint64_t max) {
     base_buf_init(&plain, (size_t)max + 1);
     int32_t code = inflate_all(&z, &plain);
     (void)inflateEnd(&z);
+    if (!code && plain.len > max) {
+        code = BERTH_E_TOO_LARGE;
+    }
     if (code) {
         base_buf_deinit(&plain);
         return code;

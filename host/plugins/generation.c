@@ -281,12 +281,10 @@ void generation_serve(struct generation *g) {
 static void stop_loop(struct loop *loop, void *arg) {
     struct generation *g = arg;
     uint32_t i = loop_index(loop);
-    if (!g->loop_started[i]) {
-        return;
-    }
-    if (g->lifecycle->loop_stop) {
+    if (g->loop_started[i] && g->lifecycle->loop_stop) {
         g->lifecycle->loop_stop(g->instance, i, g->route_owner.loop_contexts[i]);
     }
+    /* Also where loop_start failed: it may have made a timer before it did. */
     g->loop_started[i] = false;
     g->route_owner.loop_contexts[i] = NULL;
     uint32_t swept = capabilities_sweep_loop(g, i);

@@ -13,14 +13,15 @@ static int32_t read_uuid(struct store *store, char *out_uuid, struct berth_error
         return code;
     }
     JSON_DOC_AUTO doc = {0};
-    struct berth_str uuid = {NULL, 0};
-    if (json_parse(&doc, document->source, 0, NULL)) {
-        uuid = json_inner(json_get(json_root(&doc), "uuid"));
+    struct json_error fault;
+    if (!json_parse(&doc, document->source, 0, &fault)) {
+        code = json_refuse(&fault, BERTH_E_CORRUPT, "the stored id of the cluster", error);
     }
+    struct berth_str uuid = json_inner(json_get(json_root(&doc), "uuid"));
     if (uuid.len == ID_NODE_LENGTH) {
         memcpy(out_uuid, uuid.ptr, ID_NODE_LENGTH);
         out_uuid[ID_NODE_LENGTH] = '\0';
-    } else {
+    } else if (!code) {
         code = base_error(error, BERTH_E_CORRUPT, "the stored id of the cluster is none");
     }
     store_document_release(document);

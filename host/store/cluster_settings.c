@@ -28,8 +28,9 @@ static int32_t read_document(struct berth_str source, struct settings_layer **ou
     struct settings_layer *layer = settings_layer_create();
     struct settings_layer *resets = settings_layer_create();
     int32_t code = layer && resets ? BERTH_OK : base_error_memory(error);
-    if (!code && source.len && !json_parse(&doc, source, 0, NULL)) {
-        code = base_error(error, BERTH_E_CORRUPT, "the stored cluster settings are no JSON");
+    struct json_error fault;
+    if (!code && source.len && !json_parse(&doc, source, 0, &fault)) {
+        code = json_refuse(&fault, BERTH_E_CORRUPT, "the document of cluster settings", error);
     }
     if (!code) {
         code = settings_layer_read(layer, resets, json_get(json_root(&doc), "values"), error);

@@ -121,8 +121,7 @@ int32_t mapping_create(struct berth_str text, struct mapping **out_mapping,
     struct json_error fault;
     int32_t code = BERTH_OK;
     if (text.len && !json_parse(&doc, text, 0, &fault)) {
-        code = base_error(error, BERTH_E_INVALID, "the mapping is no JSON: %s at line %zu",
-                          fault.what, fault.line);
+        code = json_refuse(&fault, BERTH_E_INVALID, "the mapping", error);
     }
     if (!code) {
         code =
@@ -283,12 +282,24 @@ static int32_t put_members(struct rows *rows, struct berth_str path, struct json
     return BERTH_OK;
 }
 
+/* A name may hold dots: "a.b" is below a as much as {"a": {"b": …}} is. */
+static bool is_secret(const struct mapping *mapping, struct berth_str path) {
+    for (size_t i = 0; i < mapping->count; i++) {
+        struct berth_str secret = mapping->fields[i].path;
+        if (mapping->fields[i].type == FIELD_SECRET && base_str_starts(path, secret) &&
+            (path.len == secret.len || path.ptr[secret.len] == '.')) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Depth is bounded by the path's length: each level adds to it, or is an array in an array. */
 static int32_t put_value(struct rows *rows, struct berth_str path, struct json_value value) {
     struct berth_str text;
     double number = 0;
     int32_t code = BERTH_OK;
-    if (mapping_type(rows->mapping, path) == FIELD_SECRET) {
+    if (is_secret(rows->mapping, path)) {
         return BERTH_OK;
     }
     switch (json_type(value)) {

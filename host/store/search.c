@@ -82,10 +82,14 @@ static int32_t read_window(struct search *s) {
     s->size = SIZE_DEFAULT;
     int32_t code = read_count(s, "from", &s->from);
     code = code ? code : read_count(s, "size", &s->size);
-    if (!code && s->from + s->size > WINDOW_MAX) {
+    int64_t end = 0;
+    if (!code && __builtin_add_overflow(s->from, s->size, &end)) {
+        end = INT64_MAX;
+    }
+    if (end > WINDOW_MAX) {
         code = base_error(s->query->error, BERTH_E_INVALID,
-                          "[from] and [size] together are %lld, allowed is %d",
-                          (long long)(s->from + s->size), WINDOW_MAX);
+                          "[from] and [size] together are %lld, allowed is %d", (long long)end,
+                          WINDOW_MAX);
     }
     struct json_value track = json_get(s->body, "track_total_hits");
     s->track_total = !json_is(track, JSON_FALSE);
@@ -185,8 +189,9 @@ static int32_t make_condition(struct search *s, struct berth_str filter) {
         code = query_condition(query, wanted);
     }
     if (!code && filter.len) {
-        if (!json_parse(&filter_doc, filter, 0, NULL)) {
-            return base_error(query->error, BERTH_E_INVALID, "the filter is no JSON");
+        struct json_error fault;
+        if (!json_parse(&filter_doc, filter, 0, &fault)) {
+            return json_refuse(&fault, BERTH_E_INVALID, "the filter", query->error);
         }
         base_buf_cstr(&query->sql, " AND ");
         code = query_condition(query, json_root(&filter_doc));
@@ -273,8 +278,9 @@ static void put_shards(struct base_buf *out, int count) {
 
 static int32_t put_source(struct search *s, struct berth_str source, struct base_buf *out) {
     JSON_DOC_AUTO doc = {0};
-    if (!json_parse(&doc, source, 0, NULL)) {
-        return base_error(s->query->error, BERTH_E_CORRUPT, "a stored document is no JSON");
+    struct json_error fault;
+    if (!json_parse(&doc, source, 0, &fault)) {
+        return json_refuse(&fault, BERTH_E_CORRUPT, "a stored document", s->query->error);
     }
     BASE_BUF_AUTO filtered;
     base_buf_init(&filtered, BASE_BUF_MAX_DEFAULT);

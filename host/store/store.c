@@ -187,9 +187,9 @@ static int32_t index_anew(struct store *store, const struct store_index *index,
     (void)sqlite3_reset(scan);
     JSON_DOC_AUTO doc = {0};
     for (struct pending_row *row = rows; row && !code; row = row->next) {
-        if (!json_parse(&doc, row->source, 0, NULL)) {
-            code = base_error(error, BERTH_E_CORRUPT, "a document of [" BASE_FMT "] is no JSON",
-                              BASE_ARG(index->name));
+        struct json_error fault;
+        if (!json_parse(&doc, row->source, 0, &fault)) {
+            code = json_refuse(&fault, BERTH_E_CORRUPT, "a stored document", error);
         } else {
             code = store_index_document(store->writer, index, row->row, json_root(&doc), error);
         }

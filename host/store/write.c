@@ -45,10 +45,7 @@ static int32_t check_write(struct store *store, struct pending *p, struct berth_
     }
     struct json_error fault;
     if (!json_parse(&p->doc, w->source, 0, &fault)) {
-        return fault.fault == JSON_FAULT_MEMORY
-                   ? base_error_memory(error)
-                   : base_error(error, BERTH_E_INVALID, "the document is no JSON: %s at byte %zu",
-                                fault.what, fault.offset);
+        return json_refuse(&fault, BERTH_E_INVALID, "the document", error);
     }
     return json_is(json_root(&p->doc), JSON_OBJECT)
                ? BERTH_OK

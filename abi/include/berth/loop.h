@@ -29,9 +29,32 @@ struct berth_fd_watch;
 /* The number of a thread that is no loop. */
 #define BERTH_LOOP_NONE 0xffffffffu
 
+/*
+ * A timer's time has come.
+ * @thread loop
+ * @state STARTED SERVING DRAINING
+ * @owner nothing changes hands
+ * @errors none
+ */
 typedef void (*berth_timer_fn)(void *user);
+
+/*
+ * A watched descriptor has one of the events that stand in events.
+ * @thread loop
+ * @state STARTED SERVING DRAINING
+ * @owner nothing changes hands
+ * @errors none
+ */
 typedef void (*berth_fd_fn)(void *user, int32_t fd, uint32_t events);
-/* context is what loop_start made for the loop on which fn runs; NULL once loop_stop has run. */
+
+/*
+ * What post and run_on_all run on a loop. context is what loop_start made for it; NULL once
+ * loop_stop has run.
+ * @thread loop
+ * @state CREATED STARTED SERVING DRAINING
+ * @owner the plugin owns the context
+ * @errors none
+ */
 typedef void (*berth_loop_fn)(void *user, uint32_t loop, void *context);
 
 struct berth_loop_v1 {

@@ -42,7 +42,13 @@ BERTH_ASSERT_OFFSET(struct berth_node, roles, 56);
 BERTH_ASSERT_OFFSET(struct berth_node, attributes, 64);
 BERTH_ASSERT_OFFSET(struct berth_node, role_count, 72);
 
-/* All nodes of the cluster, this one first; the texts are valid during the call alone. */
+/*
+ * Given all nodes of the cluster, this one first.
+ * @thread any
+ * @state CREATED STARTED SERVING DRAINING
+ * @owner borrows the nodes and their texts until return
+ * @errors none
+ */
 typedef void (*berth_nodes_fn)(void *user, const struct berth_node *nodes, uint32_t count);
 
 struct berth_nodes_v1 {

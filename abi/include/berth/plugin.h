@@ -86,7 +86,7 @@ struct berth_host {
      * Gives the table of a capability that the descriptor names. The pointer leads to a constant
      * struct of the capability's header, which begins with its size.
      * @thread any
-     * @state CREATED STARTED SERVING DRAINING
+     * @state LOADED CREATED STARTED SERVING DRAINING
      * @owner the host owns the table; it is valid until destroy has returned
      * @errors NOT_FOUND DENIED STATE
      */

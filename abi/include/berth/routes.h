@@ -53,6 +53,14 @@ BERTH_ASSERT_OFFSET(struct berth_request_view, params, 64);
 BERTH_ASSERT_OFFSET(struct berth_request_view, param_count, 72);
 BERTH_ASSERT_OFFSET(struct berth_request_view, received_ns, 80);
 
+/*
+ * Handles a request: sees to it that it is replied to, now or later. Runs on the loop of the
+ * request, or on a worker, as the route's kind says.
+ * @thread loop worker
+ * @state SERVING DRAINING
+ * @owner the request and its views are the plugin's until the reply
+ * @errors none
+ */
 typedef void (*berth_route_fn)(void *user, struct berth_request *request,
                                const struct berth_request_view *view);
 
@@ -100,7 +108,11 @@ struct berth_reply {
     uint32_t part_count;
     /*
      * NULL: the host copies the parts before reply returns. Else the parts stay as they are until
-     * the host calls this, once, on any thread, whatever becomes of the reply.
+     * the host calls this, once, whatever becomes of the reply.
+     * @thread any
+     * @state SERVING DRAINING
+     * @owner the parts are the plugin's again
+     * @errors none
      */
     void (*release)(void *owner);
     void *owner;
@@ -114,6 +126,13 @@ BERTH_ASSERT_OFFSET(struct berth_reply, part_count, 44);
 BERTH_ASSERT_OFFSET(struct berth_reply, release, 48);
 BERTH_ASSERT_OFFSET(struct berth_reply, owner, 56);
 
+/*
+ * Tells that the client has left, or that a stream can take more.
+ * @thread loop
+ * @state SERVING DRAINING
+ * @owner nothing changes hands
+ * @errors none
+ */
 typedef void (*berth_request_fn)(void *user);
 
 struct berth_routes_v1 {

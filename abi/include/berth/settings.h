@@ -56,9 +56,23 @@ BERTH_ASSERT_OFFSET(struct berth_setting, default_values, 48);
 BERTH_ASSERT_OFFSET(struct berth_setting, min, 56);
 BERTH_ASSERT_OFFSET(struct berth_setting, max, 64);
 
-/* A refusal fills error with the text that the client is to read. */
+/*
+ * Judges a proposed change. A refusal fills error with the text that the client is to read.
+ * @thread worker
+ * @state STARTED SERVING DRAINING
+ * @owner borrows the view until return
+ * @errors any
+ */
 typedef int32_t (*berth_settings_validate_fn)(void *user, const struct berth_settings_view *view,
                                               struct berth_error *error);
+
+/*
+ * Tells the values that are in force from now on.
+ * @thread control feed
+ * @state STARTED SERVING DRAINING
+ * @owner borrows the view until return
+ * @errors none
+ */
 typedef void (*berth_settings_changed_fn)(void *user, const struct berth_settings_view *view);
 
 struct berth_settings_v1 {

@@ -161,10 +161,22 @@ BERTH_ASSERT_OFFSET(struct berth_change, id, 24);
 BERTH_ASSERT_OFFSET(struct berth_change, document, 40);
 BERTH_ASSERT_OFFSET(struct berth_change, seq_no, 48);
 
-/* Changes in the order in which they were made; all that is passed is valid during the call. */
+/*
+ * Tells changes, in the order in which they were made.
+ * @thread feed
+ * @state CREATED STARTED SERVING DRAINING
+ * @owner borrows the changes and their documents until return
+ * @errors none
+ */
 typedef void (*berth_watch_fn)(void *user, const struct berth_change *changes, uint32_t count);
 
-/* Returns 0 to go on, another value to end the scan. */
+/*
+ * Given one document of a scan. Returns 0 to go on, another value to end the scan.
+ * @thread control worker
+ * @state CREATED STARTED SERVING DRAINING
+ * @owner borrows the document until return
+ * @errors none
+ */
 typedef int32_t (*berth_scan_fn)(void *user, const struct berth_document *document);
 
 struct berth_store_v1 {

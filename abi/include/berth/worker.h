@@ -14,6 +14,13 @@ BERTH_EXTERN_C_BEGIN
 
 struct berth_host;
 
+/*
+ * Work that may block.
+ * @thread worker
+ * @state STARTED SERVING DRAINING
+ * @owner nothing changes hands
+ * @errors none
+ */
 typedef void (*berth_worker_fn)(void *user);
 
 struct berth_worker_v1 {
