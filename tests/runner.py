@@ -74,9 +74,11 @@ def style(_):
 
 
 def run_program(test):
-    """One C test program, which reports each of its cases as a line of TAP."""
+    """One test program, which reports each of its cases as a line of TAP, or as a whole."""
     name = test["name"]
-    status, text = run(test["command"], CMOCKA_MESSAGE_OUTPUT="TAP")
+    given = {p["name"]: p["value"] for p in test.get("properties", [])}.get("ENVIRONMENT", [])
+    status, text = run(test["command"], CMOCKA_MESSAGE_OUTPUT="TAP",
+                       **dict(variable.split("=", 1) for variable in given))
     cases = re.findall(r"^(not ok|ok) \d+ - (.*)$", text, re.M)
     results = [Result(f"{name}: {case}", state == "ok", text) for state, case in cases]
     if status and all(result.passed for result in results):
@@ -95,7 +97,7 @@ def c_tests(preset, label):
 
 
 def unit(_):
-    return c_tests("asan", "unit")
+    return c_tests("asan", "unit|abi")
 
 
 def threads(_):
@@ -227,7 +229,7 @@ def fuzz(options):
 
 STAGES = {
     "style": (style, "the format of the C sources"),
-    "unit": (unit, "unit tests in C under AddressSanitizer and UBSan"),
+    "unit": (unit, "tests in C and of the headers, under AddressSanitizer and UBSan"),
     "threads": (threads, "those with threads under ThreadSanitizer"),
     "python": (python, "tests of the API, the ABI, failures, with real clients"),
     "conformance": (conformance, "recorded scenarios, where they are"),

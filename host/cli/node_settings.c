@@ -11,7 +11,7 @@
 #define MIB(n) ((n) * 1048576.0)
 #define ATTRIBUTE_PREFIX "node.attr."
 
-/* The table; docs/operations/settings.md is made from it. A path is relative to its file. */
+/* The table; docs/operations/configuration.md is made from it. A path is relative to its file. */
 struct row {
     const char *key;
     uint32_t type;

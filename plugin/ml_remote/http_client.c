@@ -299,7 +299,9 @@ static void on_tick(void *user) {
     struct ml_http_call *next;
     for (struct ml_http_call *call = client->calls; call; call = next) {
         next = call->next;
-        if (now - call->last_byte_ns > call->read_timeout_ms * BASE_NS_PER_MS) {
+        /* One that was begun while this runs has a later time than now. */
+        if (now > call->last_byte_ns &&
+            now - call->last_byte_ns > call->read_timeout_ms * BASE_NS_PER_MS) {
             (void)snprintf(call->reason, sizeof call->reason, "no byte came for %llu ms",
                            (unsigned long long)call->read_timeout_ms);
             end_call(call, CURLE_OPERATION_TIMEDOUT);
