@@ -62,7 +62,10 @@ int32_t ml_http_headers_create(const struct berth_str *lines, uint32_t count,
                                struct ml_http_headers **out_headers);
 void ml_http_headers_destroy(struct ml_http_headers *headers);
 
-/* Overwrites the credentials in a text, which a service may repeat in what it answers. */
+/*
+ * Overwrites the credentials in a text, which a service may repeat in what it answers; also the
+ * beginning of one at the text's end.
+ */
 void ml_http_headers_scrub(const struct ml_http_headers *headers, char *text, size_t len);
 
 int32_t ml_http_client_create(struct ml_plugin *plugin, struct ml_http_client **out_client,

@@ -64,11 +64,11 @@ static void put_excerpt(struct ml_predict *p, const struct base_buf *body, struc
         }
         at += width;
     }
-    if (body->len > len) {
-        base_buf_cstr(out, "…");
-    }
     if (out->len) {
         ml_http_headers_scrub(p->deployed->headers, out->ptr, out->len);
+    }
+    if (body->len > len) {
+        base_buf_cstr(out, "…");
     }
 }
 
