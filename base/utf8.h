@@ -36,6 +36,15 @@ static inline size_t base_utf8_length(const unsigned char *p, const unsigned cha
     return 0;
 }
 
+/* The last place, at or before `at`, where a well-formed text can be cut between characters. */
+static inline size_t base_utf8_floor(const char *text, size_t len, size_t at) {
+    at = at < len ? at : len;
+    while (at > 0 && at < len && ((unsigned char)text[at] & 0xc0) == 0x80) {
+        at--;
+    }
+    return at;
+}
+
 /* Writes a character as 1 to 4 bytes and returns how many. */
 static inline size_t base_utf8_encode(uint32_t c, char *out) {
     if (c < 0x80) {

@@ -30,6 +30,7 @@ static const struct range ranges4[] = {
 static const struct range ranges6[] = {
     {{0}, 128},                                              /* unspecified */
     {{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1}, 128}, /* loopback */
+    {{0, 0x64, 0xff, 0x9b, 0, 1}, 48},                       /* NAT64 of a local network */
     {{0xfc}, 7},                                             /* unique-local */
     {{0xfe, 0x80}, 10},                                      /* link-local */
     {{0xfe, 0xc0}, 10},                                      /* site-local, of old */

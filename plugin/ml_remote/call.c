@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "plugin/ml_remote/call.h"
 
+#include "base/utf8.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -46,7 +48,7 @@ int32_t ml_call_read_optional_body(struct ml_call *call) {
     }
     call->body = json_root(&call->doc);
     struct berth_str shown = json_raw(call->body);
-    shown.len = shown.len > 60 ? 60 : shown.len;
+    shown.len = base_utf8_floor(shown.ptr, BASE_LEN(shown), 60);
     return json_is(call->body, JSON_OBJECT)
                ? BERTH_OK
                : ml_wrong_kind(&call->error, "the body is a JSON object, not [" BASE_FMT "]",
@@ -109,7 +111,8 @@ int32_t ml_call_container(struct ml_call *call, struct json_value object, const 
 
 static int32_t fail(struct berth_error *error, int32_t code, uint32_t status, const char *type,
                     const char *format, va_list args) {
-    char message[BERTH_ERROR_MESSAGE_MAX];
+    /* One more than an error holds, so that it sees whether it must cut. */
+    char message[BERTH_ERROR_MESSAGE_MAX + 1];
     (void)vsnprintf(message, sizeof message, format, args);
     return base_error_rest(error, code, status, type, "%s", message);
 }

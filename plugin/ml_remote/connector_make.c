@@ -84,20 +84,17 @@ static int32_t seal_credential(struct ml_call *call, const struct ml_place *plac
 /* Parameters of an update are merged into those that are there. */
 static int32_t merge_parameters(struct ml_call *call, struct json_value old,
                                 struct ml_connector_draft *draft) {
-    JSON_DOC_AUTO none = {0};
     JSON_DOC_AUTO doc = {0};
-    struct json_value kept = json_get(old, "parameters");
     for (size_t i = 0; i < draft->count; i++) {
         if (strcmp(draft->edits[i].name, "parameters") != 0) {
             continue;
         }
         BASE_BUF_AUTO merged;
         base_buf_init(&merged, BASE_BUF_MAX_DEFAULT);
-        if (!json_parse(&doc, draft->edits[i].raw, 0, NULL) ||
-            !json_parse(&none, BERTH_STR("{}"), 0, NULL)) {
+        if (!json_parse(&doc, draft->edits[i].raw, 0, NULL)) {
             return base_error_memory(&call->error);
         }
-        ml_merge(json_present(kept) ? kept : json_root(&none), json_root(&doc), &merged);
+        ml_merge(json_get(old, "parameters"), json_root(&doc), &merged);
         draft->edits[i].raw = ml_keep(&call->arena, &merged);
         return draft->edits[i].raw.ptr ? BERTH_OK : base_error_memory(&call->error);
     }

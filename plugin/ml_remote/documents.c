@@ -194,27 +194,35 @@ void ml_document_edit(enum ml_kind kind, struct json_value old, const struct ml_
     json_close_object(out);
 }
 
-/* The member of the same name, whatever escapes the two keys are written with. */
-static struct json_value member_like(struct json_value object, struct json_value key) {
-    struct base_arena arena;
+/*
+ * The member of the same name, whatever escapes the two keys are written with. Without memory out
+ * is marked: what is not found would be kept or removed against the patch.
+ */
+static struct json_value member_like(struct json_value object, struct json_value key,
+                                     struct base_buf *out) {
+    BASE_ARENA_AUTO arena;
     base_arena_init(&arena, 256);
     struct berth_str name;
-    struct json_value found =
-        json_string(key, &arena, &name) ? json_get_str(object, name) : JSON_NONE;
-    base_arena_deinit(&arena);
-    return found;
+    if (!json_string(key, &arena, &name)) {
+        out->error = BERTH_E_NO_MEMORY;
+        return JSON_NONE;
+    }
+    return json_get_str(object, name);
 }
 
 /* Depth is bounded by the reader's. */
 void ml_merge(struct json_value old, struct json_value patch, struct base_buf *out) {
-    if (!json_is(patch, JSON_OBJECT) || !json_is(old, JSON_OBJECT)) {
+    if (!json_is(patch, JSON_OBJECT)) {
         json_put_raw(out, json_raw(patch));
         return;
+    }
+    if (!json_is(old, JSON_OBJECT)) {
+        old = JSON_NONE;
     }
     json_open_object(out);
     for (struct json_value k = json_first(old); json_present(k);) {
         struct json_value v = json_next(old, k);
-        struct json_value changed = member_like(patch, k);
+        struct json_value changed = member_like(patch, k, out);
         if (!json_is(changed, JSON_NULL)) {
             json_put_raw(out, json_raw(k));
             base_buf_char(out, ':');
@@ -228,10 +236,10 @@ void ml_merge(struct json_value old, struct json_value patch, struct base_buf *o
     }
     for (struct json_value k = json_first(patch); json_present(k);) {
         struct json_value v = json_next(patch, k);
-        if (!json_present(member_like(old, k)) && !json_is(v, JSON_NULL)) {
+        if (!json_present(member_like(old, k, out)) && !json_is(v, JSON_NULL)) {
             json_put_raw(out, json_raw(k));
             base_buf_char(out, ':');
-            json_put_raw(out, json_raw(v));
+            ml_merge(JSON_NONE, v, out);
         }
         k = json_next(patch, v);
     }

@@ -42,7 +42,10 @@ struct ml_edit {
 void ml_document_edit(enum ml_kind kind, struct json_value old, const struct ml_edit *edits,
                       size_t count, struct base_buf *out);
 
-/* Appends old with the members of patch merged in, objects member by member; null removes. */
+/*
+ * Appends old, which may be absent, with the members of patch merged in, objects member by member;
+ * null removes (RFC 7396).
+ */
 void ml_merge(struct json_value old, struct json_value patch, struct base_buf *out);
 
 /* Appends a document as clients see it: without its secret fields. */

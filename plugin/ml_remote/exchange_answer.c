@@ -59,11 +59,11 @@ static void put_excerpt(struct ml_exchange *x, const struct base_buf *body, stru
         }
         at += width;
     }
-    if (body->len > len) {
-        base_buf_cstr(out, "…");
-    }
     if (out->len) {
         ml_http_headers_scrub(x->action->headers, out->ptr, out->len);
+    }
+    if (body->len > len) {
+        base_buf_cstr(out, "…");
     }
 }
 

@@ -4,6 +4,7 @@
  */
 #include "plugin/ml_remote/exchange.h"
 
+#include "base/utf8.h"
 #include "plugin/ml_remote/lenient_json.h"
 #include "plugin/ml_remote/settings.h"
 
@@ -77,9 +78,11 @@ static int32_t check_payload(struct ml_exchange *x) {
     if (is_payload(base_buf_view(&x->payload), &fault)) {
         return BERTH_OK;
     }
+    struct berth_str text = base_buf_view(&x->payload);
     size_t from = fault.offset > 80 ? fault.offset - 80 : 0;
-    struct berth_str near = base_str_from(base_buf_view(&x->payload), from);
-    near.len = near.len > 160 ? 160 : near.len;
+    from = base_utf8_floor(text.ptr, x->payload.len, from);
+    size_t until = base_utf8_floor(text.ptr, x->payload.len, from + 160);
+    struct berth_str near = base_str_slice(text, from, until);
     return ml_invalid(&x->error,
                       "what the connector's request_body becomes is not valid JSON: %s, at line "
                       "%zu, column %zu, near [" BASE_FMT "]",

@@ -43,7 +43,9 @@ struct ml_http_call {
     uint64_t last_byte_ns; /* or when the request was begun */
     bool allow_private;
     bool saw_private;
+    bool connected; /* so that what fails from here on is the service's doing */
     bool too_large;
+    bool unwatched; /* its socket could not be watched: the next tick ends it */
     char reason[CURL_ERROR_SIZE];
     struct base_buf lines; /* headers of this call alone */
     struct curl_slist line_nodes[MORE_LINES_MAX];
@@ -123,6 +125,7 @@ static int on_before_request(void *user, char *remote_ip, char *local_ip, int re
         call->saw_private = true;
         return CURL_PREREQFUNC_ABORT;
     }
+    call->connected = true;
     return CURL_PREREQFUNC_OK;
 }
 
@@ -163,12 +166,16 @@ static enum ml_http_outcome outcome_of(const struct ml_http_call *call, CURLcode
     if (call->too_large) {
         return ML_HTTP_TOO_LARGE;
     }
+    if (call->answer.body.error == BERTH_E_NO_MEMORY) {
+        return ML_HTTP_NO_MEMORY;
+    }
     switch (code) {
     case CURLE_OK:
         return ML_HTTP_ANSWERED;
     case CURLE_URL_MALFORMAT:
-    case CURLE_UNSUPPORTED_PROTOCOL:
         return ML_HTTP_BAD_URL;
+    case CURLE_UNSUPPORTED_PROTOCOL: /* also of an answer that is no HTTP */
+        return call->connected ? ML_HTTP_BROKEN : ML_HTTP_BAD_URL;
     case CURLE_COULDNT_RESOLVE_HOST:
     case CURLE_COULDNT_RESOLVE_PROXY:
         return ML_HTTP_UNRESOLVED;
@@ -247,11 +254,19 @@ static void on_fd(void *user, int32_t fd, uint32_t events) {
     act(socket->client, fd, seen);
 }
 
+/* An error returned to libcurl would end all calls of the loop, and not before one is driven. */
+static int give_up_watching(CURL *easy) {
+    struct ml_http_call *call = NULL;
+    if (curl_easy_getinfo(easy, CURLINFO_PRIVATE, (char **)&call) == CURLE_OK && call) {
+        call->unwatched = true;
+    }
+    return 0;
+}
+
 static int on_socket(CURL *easy, curl_socket_t fd, int what, void *user, void *assigned) {
     struct ml_http_client *client = user;
     const struct berth_loop_v1 *loop = client->plugin->loop;
     struct curl_socket *socket = assigned;
-    (void)easy;
     if (what == CURL_POLL_REMOVE) {
         if (socket) {
             loop->fd_unwatch(socket->watch);
@@ -263,16 +278,16 @@ static int on_socket(CURL *easy, curl_socket_t fd, int what, void *user, void *a
     uint32_t events =
         (what & CURL_POLL_IN ? BERTH_FD_READ : 0) | (what & CURL_POLL_OUT ? BERTH_FD_WRITE : 0);
     if (socket) {
-        return loop->fd_modify(socket->watch, events) ? -1 : 0;
+        return loop->fd_modify(socket->watch, events) ? give_up_watching(easy) : 0;
     }
     socket = calloc(1, sizeof *socket);
     if (!socket) {
-        return -1;
+        return give_up_watching(easy);
     }
     socket->client = client;
     if (loop->fd_watch(client->plugin->host, fd, events, on_fd, socket, &socket->watch)) {
         free(socket);
-        return -1;
+        return give_up_watching(easy);
     }
     (void)curl_multi_assign(client->multi, fd, socket);
     return 0;
@@ -299,9 +314,12 @@ static void on_tick(void *user) {
     struct ml_http_call *next;
     for (struct ml_http_call *call = client->calls; call; call = next) {
         next = call->next;
-        /* One that was begun while this runs has a later time than now. */
-        if (now > call->last_byte_ns &&
-            now - call->last_byte_ns > call->read_timeout_ms * BASE_NS_PER_MS) {
+        if (call->unwatched) {
+            end_call(call, CURLE_OUT_OF_MEMORY);
+            next = client->calls;
+        } else if (now > call->last_byte_ns &&
+                   now - call->last_byte_ns > call->read_timeout_ms * BASE_NS_PER_MS) {
+            /* One that was begun while this runs has a later time than now. */
             (void)snprintf(call->reason, sizeof call->reason, "no byte came for %llu ms",
                            (unsigned long long)call->read_timeout_ms);
             end_call(call, CURLE_OPERATION_TIMEDOUT);

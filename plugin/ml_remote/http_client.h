@@ -70,7 +70,10 @@ struct berth_str ml_http_headers_line(const struct ml_http_headers *headers, uin
 struct berth_str ml_http_headers_secret(const struct ml_http_headers *headers, uint32_t i);
 void ml_http_headers_destroy(struct ml_http_headers *headers);
 
-/* Overwrites the credentials in a text, which a service may repeat in what it answers. */
+/*
+ * Overwrites the credentials in a text, which a service may repeat in what it answers; also the
+ * beginning of one at the text's end.
+ */
 void ml_http_headers_scrub(const struct ml_http_headers *headers, char *text, size_t len);
 
 int32_t ml_http_client_create(struct ml_plugin *plugin, struct ml_http_client **out_client,

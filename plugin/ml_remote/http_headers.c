@@ -18,6 +18,12 @@ static char *put_text(char *to, struct berth_str text) {
     return to + text.len + 1;
 }
 
+static int longer_first(const void *a, const void *b) {
+    uint64_t left = ((const struct berth_str *)a)->len;
+    uint64_t right = ((const struct berth_str *)b)->len;
+    return left < right ? 1 : left > right ? -1 : 0;
+}
+
 int32_t ml_http_headers_create(const struct berth_str *lines, uint32_t count,
                                const struct berth_str *secrets, uint32_t secret_count,
                                struct ml_http_headers **out_headers) {
@@ -50,6 +56,9 @@ int32_t ml_http_headers_create(const struct berth_str *lines, uint32_t count,
         headers->secrets[i] = base_str(at, BASE_LEN(secrets[i]));
         at = put_text(at, secrets[i]);
     }
+    /* The longest first: one may be a part of another, which must not be torn before it is found.
+     */
+    qsort(headers->secrets, secret_count, sizeof *headers->secrets, longer_first);
     headers->list = count ? nodes : NULL;
     headers->count = count;
     *out_headers = headers;
@@ -76,14 +85,28 @@ void ml_http_headers_destroy(struct ml_http_headers *headers) {
     }
 }
 
+/* The beginning of a credential at the end of a text, which may have been cut within it. */
+static void scrub_end(struct berth_str secret, char *text, size_t len) {
+    size_t part = BASE_LEN(secret) - 1;
+    for (part = part < len ? part : len; part >= SCRUB_MIN; part--) {
+        if (memcmp(text + len - part, secret.ptr, part) == 0) {
+            memset(text + len - part, '*', part);
+            return;
+        }
+    }
+}
+
 void ml_http_headers_scrub(const struct ml_http_headers *headers, char *text, size_t len) {
     for (uint32_t i = 0; i < headers->secret_count; i++) {
         struct berth_str secret = headers->secrets[i];
         char *at = text;
-        while (secret.len >= SCRUB_MIN &&
-               (at = memmem(at, len - (size_t)(at - text), secret.ptr, BASE_LEN(secret)))) {
+        if (secret.len < SCRUB_MIN) {
+            continue;
+        }
+        while ((at = memmem(at, len - (size_t)(at - text), secret.ptr, BASE_LEN(secret)))) {
             memset(at, '*', BASE_LEN(secret));
             at += secret.len;
         }
+        scrub_end(secret, text, len);
     }
 }

@@ -152,13 +152,13 @@ static int32_t read_rules(struct ml_plugin *plugin, const struct berth_settings_
     while (excluded && base_str_split(&names, ',', &name)) {
         name = base_str_trim(name);
         if (name.len) {
-            excluded[s->rules.excluded_count++] = base_arena_dup(&s->arena, name);
+            excluded[s->rules.excluded_count++] = name;
         }
     }
     s->rules.roles = copy_list(&s->arena, roles, s->rules.role_count);
-    s->rules.excluded = excluded;
+    s->rules.excluded = excluded ? copy_list(&s->arena, excluded, s->rules.excluded_count) : NULL;
     s->rules.only_ml_nodes = get_bool(plugin, view, KEY("only_run_on_ml_node"));
-    return s->rules.roles && excluded ? BERTH_OK : base_error_memory(error);
+    return s->rules.roles && s->rules.excluded ? BERTH_OK : base_error_memory(error);
 }
 
 struct eligible_call {

@@ -13,7 +13,8 @@ struct compiling {
     struct berth_str text;
     uint64_t at;
     uint64_t literal_start;
-    bool in_string; /* within a JSON string, as far as the text has been read */
+    bool in_string;  /* within a JSON string, as far as the text has been read */
+    uint64_t opened; /* behind the quote that opened it; 0: it was opened before the text */
     struct ml_segment *segments;
     uint32_t count;
     uint32_t depth;
@@ -76,7 +77,7 @@ static bool is_word(struct berth_str name) {
 /* Whether the placeholder is all that stands between two quotes, and its default is null. */
 static bool is_quoted_null(const struct compiling *c, uint64_t close, struct berth_str name,
                            struct berth_str fallback) {
-    return c->in_string && c->at > c->literal_start && c->text.ptr[c->at - 1] == '"' &&
+    return c->in_string && c->at > c->literal_start && c->at == c->opened &&
            close + 1 < c->text.len && c->text.ptr[close + 1] == '"' &&
            base_str_is(fallback, "null") && is_word(name);
 }
@@ -133,6 +134,7 @@ static void step_literal(struct compiling *c) {
         c->at++;
     } else if (ch == '"') {
         c->in_string = !c->in_string;
+        c->opened = c->at + 1;
     }
     c->at++;
 }
@@ -208,6 +210,9 @@ static int32_t compile_parameter(struct json_value key, struct json_value value,
     } else {
         json_minify(&made, json_raw(value));
     }
+    if (made.error) {
+        return base_error_memory(error);
+    }
     text = base_arena_dup(arena, base_buf_view(&made));
     base_buf_clear(&made);
     json_escape(&made, text);
@@ -223,54 +228,69 @@ static int32_t compile_parameter(struct json_value key, struct json_value value,
     return ml_template_compile(text, arena, &p->template, error);
 }
 
-/* Marks of a walk along references: not seen, on the way, done. */
-enum mark { WHITE, GREY, BLACK };
+/*
+ * A walk along references counts for each parameter what has to be filled until it is: itself and,
+ * as often as they occur, those that it refers to. 0: not counted yet.
+ */
+#define CIRCULAR UINT32_MAX /* it is on the way, or leads to one that is */
 
-static bool is_circular(const struct ml_parameters *parameters, const struct ml_template *template,
-                        unsigned char *marks);
+static uint32_t weigh(const struct ml_parameters *parameters, const struct ml_template *template,
+                      uint32_t *weights);
 
-static bool reaches_circle(const struct ml_parameters *parameters, struct berth_str name,
-                           unsigned char *marks) {
+static uint32_t weigh_parameter(const struct ml_parameters *parameters, struct berth_str name,
+                                uint32_t *weights) {
     const struct ml_parameter *p = ml_parameters_find(parameters, name);
-    size_t i = p ? (size_t)(p - parameters->list) : 0;
-    if (!p || marks[i] == BLACK) {
-        return false;
+    if (!p) {
+        return 1;
     }
-    if (marks[i] == GREY) {
-        return true;
+    uint32_t *weight = &weights[p - parameters->list];
+    if (*weight == 0) {
+        *weight = CIRCULAR;
+        *weight = weigh(parameters, &p->template, weights);
     }
-    marks[i] = GREY;
-    bool circular = is_circular(parameters, &p->template, marks);
-    marks[i] = BLACK;
-    return circular;
+    return *weight;
 }
 
-static bool is_circular(const struct ml_parameters *parameters, const struct ml_template *template,
-                        unsigned char *marks) {
+/* Beyond the limit it is not counted on. */
+static uint32_t weigh(const struct ml_parameters *parameters, const struct ml_template *template,
+                      uint32_t *weights) {
+    uint64_t sum = 1;
     for (uint32_t i = 0; i < template->count; i++) {
         const struct ml_segment *s = &template->segments[i];
-        if (s->kind != ML_LITERAL &&
-            (reaches_circle(parameters, s->name, marks) ||
-             (s->fallback && is_circular(parameters, s->fallback, marks)))) {
-            return true;
+        if (s->kind == ML_LITERAL) {
+            continue;
         }
+        uint32_t value = weigh_parameter(parameters, s->name, weights);
+        uint32_t fallback = s->fallback ? weigh(parameters, s->fallback, weights) : 0;
+        if (value == CIRCULAR || fallback == CIRCULAR) {
+            return CIRCULAR;
+        }
+        sum += (uint64_t)value + fallback;
     }
-    return false;
+    return sum > ML_EXPANSION_MAX ? ML_EXPANSION_MAX + 1 : (uint32_t)sum;
 }
 
-static int32_t check_circles(const struct ml_parameters *parameters, struct base_arena *arena,
-                             struct berth_error *error) {
-    unsigned char *marks = base_arena_array(arena, parameters->count + 1u, 1);
-    if (!marks) {
+static int32_t check_references(const struct ml_parameters *parameters, struct base_arena *arena,
+                                struct berth_error *error) {
+    uint32_t *weights = base_arena_array(arena, parameters->count + 1u, sizeof *weights);
+    if (!weights) {
         return base_error_memory(error);
     }
     for (uint32_t i = 0; i < parameters->count; i++) {
-        if (marks[i] == WHITE && reaches_circle(parameters, parameters->list[i].name, marks)) {
+        struct berth_str name = parameters->list[i].name;
+        uint32_t weight = weigh_parameter(parameters, name, weights);
+        if (weight == CIRCULAR) {
             return base_error(error, BERTH_E_INVALID,
                               "the parameter [" BASE_FMT
                               "] refers to itself, by way of others perhaps: what it stands for "
                               "would have no end",
-                              BASE_ARG(parameters->list[i].name));
+                              BASE_ARG(name));
+        }
+        if (weight > ML_EXPANSION_MAX) {
+            return base_error(error, BERTH_E_INVALID,
+                              "the parameter [" BASE_FMT
+                              "] refers to others, and they to others, more than %u times in all",
+                              BASE_ARG(name), ML_EXPANSION_MAX);
         }
     }
     return BERTH_OK;
@@ -296,7 +316,7 @@ int32_t ml_parameters_compile(struct json_value object, struct base_arena *arena
         }
         k = json_next(object, v);
     }
-    int32_t code = check_circles(&parameters, arena, error);
+    int32_t code = check_references(&parameters, arena, error);
     if (!code) {
         *out_parameters = parameters;
     }

@@ -20,6 +20,8 @@
 /* Placeholders of one template, and nesting of defaults. */
 #define ML_PLACEHOLDERS_MAX 1024u
 #define ML_NESTING_MAX 16u
+/* What one of the connector's own parameters may refer to, counting what those refer to. */
+#define ML_EXPANSION_MAX 4096u
 
 struct ml_segment;
 
@@ -47,7 +49,7 @@ int32_t ml_template_compile(struct berth_str text, struct base_arena *arena,
 
 /*
  * Makes parameters of the members of an object, whose values that are no text become their JSON
- * text. INVALID when they refer to one another in a circle.
+ * text. INVALID when they refer to one another in a circle, or too often.
  */
 int32_t ml_parameters_compile(struct json_value object, struct base_arena *arena,
                               struct ml_parameters *out_parameters, struct berth_error *error);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "plugin/ml_remote/trust.h"
 
+#include "base/utf8.h"
+
 #include <stdlib.h>
 
 #define PCRE2_CODE_UNIT_WIDTH 8
@@ -36,12 +38,20 @@ static char peek(const struct lint *lint, uint64_t ahead) {
     return lint->at + ahead < lint->pattern.len ? lint->pattern.ptr[lint->at + ahead] : '\0';
 }
 
+/* What stands between \Q and \E, or the end, is text. */
+static void skip_quotation(struct lint *lint) {
+    struct berth_str rest = base_str_from(lint->pattern, lint->at + 2);
+    const char *close = rest.len ? memmem(rest.ptr, BASE_LEN(rest), "\\E", 2) : NULL;
+    lint->at = close ? (uint64_t)(close + 2 - lint->pattern.ptr) : lint->pattern.len;
+}
+
 static bool check_escape(struct lint *lint) {
     char c = peek(lint, 1);
-    if (c >= '1' && c <= '9') {
-        return wrong(lint, "a back-reference, which can take time without bound");
+    if (c == 'Q') {
+        skip_quotation(lint);
+        return true;
     }
-    if (c == 'k') {
+    if ((c >= '1' && c <= '9') || c == 'k' || c == 'g') {
         return wrong(lint, "a back-reference, which can take time without bound");
     }
     if (c == 'p' || c == 'P') {
@@ -142,7 +152,8 @@ static int32_t lint_pattern(struct berth_str pattern, struct berth_error *error)
     struct lint lint = {.pattern = pattern};
     if (pattern.len > ML_TRUST_PATTERN_MAX) {
         return base_error(error, BERTH_E_INVALID,
-                          "the expression [%.60s…] has %llu bytes, allowed are %u", pattern.ptr,
+                          "the expression [%.*s…] has %llu bytes, allowed are %u",
+                          (int)base_utf8_floor(pattern.ptr, BASE_LEN(pattern), 60), pattern.ptr,
                           (unsigned long long)pattern.len, ML_TRUST_PATTERN_MAX);
     }
     if (!check_structure(&lint)) {
