@@ -94,6 +94,11 @@ static void on_answer(void *user, struct ml_http_answer *answer) {
     x->done(x->user, x, code);
 }
 
+static int32_t on_bytes(void *user, struct berth_str bytes) {
+    struct ml_exchange *x = user;
+    return x->on_bytes(x->user, x, bytes);
+}
+
 static int32_t sign(struct ml_exchange *x) {
     const struct ml_action *action = x->action;
     if (!action->is_signed) {
@@ -124,7 +129,8 @@ static int32_t try_once(struct ml_exchange *x) {
                                       .connect_timeout_ms = d->connect_timeout_ms,
                                       .read_timeout_ms = d->read_timeout_ms,
                                       .max_body = x->loop->settings->max_answer,
-                                      .allow_private = x->loop->settings->private_ip_enabled};
+                                      .allow_private = x->loop->settings->private_ip_enabled,
+                                      .on_bytes = x->on_bytes ? on_bytes : NULL};
     x->tries++;
     return ml_http_start(x->loop->client, &request, on_answer, x, &x->call)
                ? base_error_memory(&x->error)
@@ -136,6 +142,18 @@ int32_t ml_exchange_start(struct ml_exchange *x, ml_exchange_fn done, void *user
     x->user = user;
     x->first_try_ns = base_monotonic_ns();
     return try_once(x);
+}
+
+void ml_exchange_pause(struct ml_exchange *x) {
+    if (x->call) {
+        ml_http_pause(x->call);
+    }
+}
+
+void ml_exchange_resume(struct ml_exchange *x) {
+    if (x->call) {
+        ml_http_resume(x->call);
+    }
 }
 
 void ml_exchange_cancel(struct ml_exchange *x) {

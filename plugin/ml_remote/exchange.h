@@ -17,6 +17,10 @@ struct ml_exchange;
 /* code is 0, or the exchange's error is filled. The exchange may be destroyed. */
 typedef void (*ml_exchange_fn)(void *user, struct ml_exchange *exchange, int32_t code);
 
+/* A piece of a successful answer, in place of its body; what is not BERTH_OK breaks it off. */
+typedef int32_t (*ml_exchange_bytes_fn)(void *user, struct ml_exchange *exchange,
+                                        struct berth_str bytes);
+
 struct ml_exchange {
     struct ml_loop *loop;
     const struct ml_deployed *deployed; /* borrowed until deinit, as is what follows */
@@ -32,6 +36,7 @@ struct ml_exchange {
     struct base_buf signature; /* header lines, made anew for each try */
 
     ml_exchange_fn done;
+    ml_exchange_bytes_fn on_bytes; /* NULL: the answer is taken as a whole */
     void *user;
     struct ml_http_call *call;
     struct berth_timer *timer; /* until the next try */
@@ -62,6 +67,9 @@ int32_t ml_exchange_read_made(struct ml_exchange *exchange, struct json_value *o
 
 /* done may be called before this returns. On failure the error is filled and done is not called. */
 int32_t ml_exchange_start(struct ml_exchange *exchange, ml_exchange_fn done, void *user);
+/* Holds back further pieces, and lets them come again. Has an effect while there is a call. */
+void ml_exchange_pause(struct ml_exchange *exchange);
+void ml_exchange_resume(struct ml_exchange *exchange);
 /* done is not called any more. */
 void ml_exchange_cancel(struct ml_exchange *exchange);
 

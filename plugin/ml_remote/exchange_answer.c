@@ -153,5 +153,6 @@ int32_t ml_exchange_take(struct ml_exchange *x, struct ml_http_answer *answer) {
     }
     return answer->status >= 400   ? refused_by_remote(x, answer)
            : answer->status >= 300 ? redirected(x, answer)
+           : x->on_bytes           ? BERTH_OK
                                    : take_answer(x, answer);
 }

@@ -45,5 +45,7 @@ int32_t ml_search_tasks(struct ml_call *call);
 
 /* predict.c; runs on the loop */
 void ml_predict(void *user, struct berth_request *request, const struct berth_request_view *view);
+void ml_predict_stream(void *user, struct berth_request *request,
+                       const struct berth_request_view *view);
 
 #endif

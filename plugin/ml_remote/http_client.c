@@ -36,7 +36,9 @@ struct ml_http_call {
     struct ml_http_client *client;
     CURL *easy;
     ml_http_done_fn done;
+    ml_http_bytes_fn on_bytes;
     void *user;
+    bool paused;
     struct ml_http_answer answer;
     uint64_t max_body;
     uint64_t read_timeout_ms;
@@ -64,10 +66,22 @@ struct ml_http_client {
 
 /* ---- what libcurl calls ---- */
 
+static bool is_success(const struct ml_http_call *call) {
+    long status = 0;
+    return curl_easy_getinfo(call->easy, CURLINFO_RESPONSE_CODE, &status) == CURLE_OK &&
+           status >= 200 && status < 300;
+}
+
 static size_t on_body(char *bytes, size_t size, size_t count, void *user) {
     struct ml_http_call *call = user;
     size_t len = size * count;
     call->last_byte_ns = base_monotonic_ns();
+    if (call->paused) {
+        return CURL_WRITEFUNC_PAUSE;
+    }
+    if (call->on_bytes && is_success(call)) {
+        return call->on_bytes(call->user, base_str(bytes, len)) ? CURL_WRITEFUNC_ERROR : len;
+    }
     base_buf_append(&call->answer.body, bytes, len);
     if (call->answer.body.error) {
         call->too_large = call->answer.body.error == BERTH_E_TOO_LARGE;
@@ -317,7 +331,7 @@ static void on_tick(void *user) {
         if (call->unwatched) {
             end_call(call, CURLE_OUT_OF_MEMORY);
             next = client->calls;
-        } else if (now > call->last_byte_ns &&
+        } else if (!call->paused && now > call->last_byte_ns &&
                    now - call->last_byte_ns > call->read_timeout_ms * BASE_NS_PER_MS) {
             /* One that was begun while this runs has a later time than now. */
             (void)snprintf(call->reason, sizeof call->reason, "no byte came for %llu ms",
@@ -476,6 +490,7 @@ int32_t ml_http_start(struct ml_http_client *client, const struct ml_http_reques
         return BERTH_E_NO_MEMORY;
     }
     call->done = done;
+    call->on_bytes = request->on_bytes;
     call->user = user;
     call->max_body = request->max_body;
     call->read_timeout_ms = request->read_timeout_ms;
@@ -501,6 +516,18 @@ int32_t ml_http_start(struct ml_http_client *client, const struct ml_http_reques
     /* Begins at once, rather than with the loop's next turn. */
     act(client, CURL_SOCKET_TIMEOUT, 0);
     return BERTH_OK;
+}
+
+void ml_http_pause(struct ml_http_call *call) {
+    call->paused = true;
+}
+
+void ml_http_resume(struct ml_http_call *call) {
+    struct ml_http_client *client = call->client;
+    call->paused = false;
+    call->last_byte_ns = base_monotonic_ns();
+    (void)curl_easy_pause(call->easy, CURLPAUSE_CONT);
+    act(client, CURL_SOCKET_TIMEOUT, 0);
 }
 
 void ml_http_cancel(struct ml_http_call *call) {

@@ -42,6 +42,12 @@ struct ml_http_answer {
     struct base_buf body;              /* whoever is given the answer takes or frees it */
 };
 
+/*
+ * A piece of a successful answer's body, which is then not kept. On the loop. Another value than
+ * BERTH_OK breaks the call off, which then ends as ML_HTTP_BROKEN.
+ */
+typedef int32_t (*ml_http_bytes_fn)(void *user, struct berth_str bytes);
+
 typedef void (*ml_http_done_fn)(void *user, struct ml_http_answer *answer);
 
 struct ml_http_request {
@@ -55,6 +61,7 @@ struct ml_http_request {
     uint64_t read_timeout_ms; /* without a byte of the answer */
     uint64_t max_body;
     bool allow_private;
+    ml_http_bytes_fn on_bytes; /* NULL: the body is kept; called with the user of done */
 };
 
 /*
@@ -85,7 +92,12 @@ void ml_http_client_destroy(struct ml_http_client *client);
 int32_t ml_http_start(struct ml_http_client *client, const struct ml_http_request *request,
                       ml_http_done_fn done, void *user, struct ml_http_call **out_call);
 
-/* Ends a call without done. */
+/* No more pieces come until it is resumed; meanwhile no time-out runs. */
+void ml_http_pause(struct ml_http_call *call);
+/* Pieces may come before this returns. */
+void ml_http_resume(struct ml_http_call *call);
+
+/* Ends a call without done. Not from on_bytes. */
 void ml_http_cancel(struct ml_http_call *call);
 
 #endif

@@ -3,7 +3,7 @@
  * Predictions: the way through, on the loop. What is sent is made in predict_prepare.c, asked by
  * exchange*.c, and answered in predict_reply.c.
  */
-#include "plugin/ml_remote/predict.h"
+#include "plugin/ml_remote/predict_stream.h"
 
 #include "base/clock.h"
 #include "plugin/ml_remote/deploy.h"
@@ -36,6 +36,7 @@ struct ml_predict *ml_predict_create(struct ml_loop *loop) {
 /* What only this prediction needed. */
 static void release(struct ml_predict *p) {
     ml_predict_guard_cancel(p);
+    ml_predict_stream_destroy(p->stream);
     for (uint32_t i = 1; i < p->count; i++) {
         ml_exchange_deinit(&p->more[i - 1]);
     }
@@ -133,6 +134,10 @@ static void on_exchange(void *user, struct ml_exchange *x, int32_t code) {
 }
 
 static void start_exchanges(struct ml_predict *p, int32_t code) {
+    if (!code && p->is_stream) {
+        ml_predict_stream_start(p);
+        return;
+    }
     p->failed = code;
     p->is_starting = true;
     for (uint32_t i = 0; i < p->count && !p->failed; i++) {
@@ -169,6 +174,7 @@ static int32_t judge_payloads(struct ml_predict *p) {
 
 static int32_t send(struct ml_predict *p, struct ml_loop_model *model) {
     int32_t code = ml_predict_prepare(p, model);
+    code = code || !p->is_stream ? code : ml_predict_stream_check(p);
     code = code ? code : take_tokens(p);
     code = code ? code : judge_payloads(p);
     if (code) {
@@ -252,8 +258,8 @@ static int32_t read_kind(struct ml_predict *p) {
                                   : ml_input_kind_of(view->params[0], &p->kind, &p->error);
 }
 
-void ml_predict(void *user, struct berth_request *request, const struct berth_request_view *view) {
-    struct ml_plugin *plugin = user;
+static void predict(struct ml_plugin *plugin, struct berth_request *request,
+                    const struct berth_request_view *view, bool is_stream) {
     struct ml_loop *loop = view->loop_context;
     struct ml_predict *p = ml_predict_create(loop);
     struct berth_error error = BASE_ERROR_INIT;
@@ -265,6 +271,7 @@ void ml_predict(void *user, struct berth_request *request, const struct berth_re
     p->request = request;
     p->view = view;
     p->model_id = view->params[view->param_count - 1];
+    p->is_stream = is_stream;
     p->error = error;
     int32_t code = ml_settings_check_remote(loop->settings, &p->error);
     code = code ? code : read_kind(p);
@@ -273,4 +280,13 @@ void ml_predict(void *user, struct berth_request *request, const struct berth_re
         return;
     }
     begin(p, true);
+}
+
+void ml_predict(void *user, struct berth_request *request, const struct berth_request_view *view) {
+    predict(user, request, view, false);
+}
+
+void ml_predict_stream(void *user, struct berth_request *request,
+                       const struct berth_request_view *view) {
+    predict(user, request, view, true);
 }

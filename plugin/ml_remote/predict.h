@@ -34,6 +34,9 @@ struct ml_predict {
     bool is_starting;
     int32_t failed; /* the code of the first failure; its error is in error */
 
+    bool is_stream;
+    struct ml_stream *stream; /* once the service is asked */
+
     struct ml_guarding *guarding; /* while a model that guards this one is asked */
 
     struct ml_output_rules rules;

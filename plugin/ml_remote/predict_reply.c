@@ -2,7 +2,7 @@
 /*
  * The client's answer.
  */
-#include "plugin/ml_remote/predict.h"
+#include "plugin/ml_remote/predict_stream.h"
 
 static const char head[] = "{\"inference_results\":[";
 static const char tail[] = "]}";
@@ -63,6 +63,8 @@ void ml_predict_reply(struct ml_predict *p) {
 }
 
 void ml_predict_fail(struct ml_predict *p) {
-    (void)p->loop->plugin->routes->reply_error(p->request, &p->error);
+    if (!ml_predict_stream_abort(p)) {
+        (void)p->loop->plugin->routes->reply_error(p->request, &p->error);
+    }
     ml_predict_destroy(p);
 }

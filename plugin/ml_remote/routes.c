@@ -4,107 +4,78 @@
  */
 #include "plugin/ml_remote/handlers.h"
 
-#define ML "/_plugins/_ml"
-#define ACTION "cluster:admin/opensearch/ml/"
 #define QUERY_MAX 4
 
+/* A route of the API: the path goes on from the API's, the permission from its actions'. */
 struct row {
     const char *method;
     const char *path;
     const char *permission;
     uint32_t body;
-    ml_call_fn fn; /* NULL: a route of the loop, with a handler of its own */
+    ml_call_fn on_worker; /* NULL: a route of the loop */
+    berth_route_fn on_loop;
     const char *query[QUERY_MAX];
 };
 
+#define ROW(method, path, action, body, on_worker, on_loop, ...)                                   \
+    {                                                                                              \
+        method, "/_plugins/_ml" path, "cluster:admin/opensearch/ml/" action, body, on_worker,      \
+            on_loop, {                                                                             \
+            __VA_ARGS__                                                                            \
+        }                                                                                          \
+    }
+#define ON_WORKER(method, path, action, body, fn, ...)                                             \
+    ROW(method, path, action, body, fn, NULL, __VA_ARGS__)
+#define ON_LOOP(method, path, action, body, fn) ROW(method, path, action, body, NULL, fn, NULL)
 #define NO_BODY BERTH_BODY_NONE
 #define BODY BERTH_BODY_ALLOWED
 
 static const struct row rows[] = {
-    {"POST", ML "/connectors/_create", ACTION "create_connector", BODY, ml_create_connector, {0}},
-    {"GET",
-     ML "/connectors/{connector_id}",
-     ACTION "connectors/get",
-     NO_BODY,
-     ml_get_connector,
-     {"return_content"}},
-    {"PUT",
-     ML "/connectors/{connector_id}",
-     ACTION "connectors/update",
-     BODY,
-     ml_update_connector,
-     {0}},
-    {"DELETE",
-     ML "/connectors/{connector_id}",
-     ACTION "connectors/delete",
-     NO_BODY,
-     ml_delete_connector,
-     {0}},
-    {"GET", ML "/connectors/_search", ACTION "connectors/search", BODY, ml_search_connectors, {0}},
-    {"POST", ML "/connectors/_search", ACTION "connectors/search", BODY, ml_search_connectors, {0}},
+    ON_WORKER("POST", "/connectors/_create", "create_connector", BODY, ml_create_connector, NULL),
+    ON_WORKER("GET", "/connectors/{connector_id}", "connectors/get", NO_BODY, ml_get_connector,
+              "return_content"),
+    ON_WORKER("PUT", "/connectors/{connector_id}", "connectors/update", BODY, ml_update_connector,
+              NULL),
+    ON_WORKER("DELETE", "/connectors/{connector_id}", "connectors/delete", NO_BODY,
+              ml_delete_connector, NULL),
+    ON_WORKER("GET", "/connectors/_search", "connectors/search", BODY, ml_search_connectors, NULL),
+    ON_WORKER("POST", "/connectors/_search", "connectors/search", BODY, ml_search_connectors, NULL),
 
-    {"POST",
-     ML "/model_groups/_register",
-     ACTION "register_model_group",
-     BODY,
-     ml_register_group,
-     {0}},
-    {"GET",
-     ML "/model_groups/{model_group_id}",
-     ACTION "model_groups/get",
-     NO_BODY,
-     ml_get_group,
-     {0}},
-    {"PUT",
-     ML "/model_groups/{model_group_id}",
-     ACTION "update_model_group",
-     BODY,
-     ml_update_group,
-     {0}},
-    {"DELETE",
-     ML "/model_groups/{model_group_id}",
-     ACTION "model_groups/delete",
-     NO_BODY,
-     ml_delete_group,
-     {0}},
-    {"GET", ML "/model_groups/_search", ACTION "model_groups/search", BODY, ml_search_groups, {0}},
-    {"POST", ML "/model_groups/_search", ACTION "model_groups/search", BODY, ml_search_groups, {0}},
+    ON_WORKER("POST", "/model_groups/_register", "register_model_group", BODY, ml_register_group,
+              NULL),
+    ON_WORKER("GET", "/model_groups/{model_group_id}", "model_groups/get", NO_BODY, ml_get_group,
+              NULL),
+    ON_WORKER("PUT", "/model_groups/{model_group_id}", "update_model_group", BODY, ml_update_group,
+              NULL),
+    ON_WORKER("DELETE", "/model_groups/{model_group_id}", "model_groups/delete", NO_BODY,
+              ml_delete_group, NULL),
+    ON_WORKER("GET", "/model_groups/_search", "model_groups/search", BODY, ml_search_groups, NULL),
+    ON_WORKER("POST", "/model_groups/_search", "model_groups/search", BODY, ml_search_groups, NULL),
 
-    {"POST", ML "/models/_register", ACTION "register_model", BODY, ml_register_model, {"deploy"}},
-    {"POST", ML "/models/_upload", ACTION "register_model", BODY, ml_register_model, {"deploy"}},
-    {"GET",
-     ML "/models/{model_id}",
-     ACTION "models/get",
-     NO_BODY,
-     ml_get_model,
-     {"return_content"}},
-    {"PUT", ML "/models/{model_id}", ACTION "models/update", BODY, ml_update_model, {0}},
-    {"DELETE", ML "/models/{model_id}", ACTION "models/delete", NO_BODY, ml_delete_model, {0}},
-    {"GET", ML "/models/_search", ACTION "models/search", BODY, ml_search_models, {0}},
-    {"POST", ML "/models/_search", ACTION "models/search", BODY, ml_search_models, {0}},
-    {"POST", ML "/models/{model_id}/_deploy", ACTION "deploy_model", BODY, ml_deploy_model, {0}},
-    {"POST", ML "/models/{model_id}/_load", ACTION "deploy_model", BODY, ml_deploy_model, {0}},
-    {"POST",
-     ML "/models/{model_id}/_undeploy",
-     ACTION "undeploy_model",
-     BODY,
-     ml_undeploy_model,
-     {0}},
-    {"POST",
-     ML "/models/{model_id}/_unload",
-     ACTION "undeploy_model",
-     BODY,
-     ml_undeploy_model,
-     {0}},
-    {"POST", ML "/models/_undeploy", ACTION "undeploy_model", BODY, ml_undeploy_models, {0}},
-    {"POST", ML "/models/_unload", ACTION "undeploy_model", BODY, ml_undeploy_models, {0}},
-    {"POST", ML "/models/{model_id}/_predict", ACTION "predict", BODY, NULL, {0}},
-    {"POST", ML "/_predict/{algorithm}/{model_id}", ACTION "predict", BODY, NULL, {0}},
+    ON_WORKER("POST", "/models/_register", "register_model", BODY, ml_register_model, "deploy"),
+    ON_WORKER("POST", "/models/_upload", "register_model", BODY, ml_register_model, "deploy"),
+    ON_WORKER("GET", "/models/{model_id}", "models/get", NO_BODY, ml_get_model, "return_content"),
+    ON_WORKER("PUT", "/models/{model_id}", "models/update", BODY, ml_update_model, NULL),
+    ON_WORKER("DELETE", "/models/{model_id}", "models/delete", NO_BODY, ml_delete_model, NULL),
+    ON_WORKER("GET", "/models/_search", "models/search", BODY, ml_search_models, NULL),
+    ON_WORKER("POST", "/models/_search", "models/search", BODY, ml_search_models, NULL),
+    ON_WORKER("POST", "/models/{model_id}/_deploy", "deploy_model", BODY, ml_deploy_model, NULL),
+    ON_WORKER("POST", "/models/{model_id}/_load", "deploy_model", BODY, ml_deploy_model, NULL),
+    ON_WORKER("POST", "/models/{model_id}/_undeploy", "undeploy_model", BODY, ml_undeploy_model,
+              NULL),
+    ON_WORKER("POST", "/models/{model_id}/_unload", "undeploy_model", BODY, ml_undeploy_model,
+              NULL),
+    ON_WORKER("POST", "/models/_undeploy", "undeploy_model", BODY, ml_undeploy_models, NULL),
+    ON_WORKER("POST", "/models/_unload", "undeploy_model", BODY, ml_undeploy_models, NULL),
+    ON_LOOP("POST", "/models/{model_id}/_predict", "predict", BODY, ml_predict),
+    ON_LOOP("POST", "/models/{model_id}/_predict/stream", "predict", BODY, ml_predict_stream),
 
-    {"GET", ML "/tasks/{task_id}", ACTION "tasks/get", NO_BODY, ml_get_task, {0}},
-    {"DELETE", ML "/tasks/{task_id}", ACTION "tasks/delete", NO_BODY, ml_delete_task, {0}},
-    {"GET", ML "/tasks/_search", ACTION "tasks/search", BODY, ml_search_tasks, {0}},
-    {"POST", ML "/tasks/_search", ACTION "tasks/search", BODY, ml_search_tasks, {0}},
+    ON_LOOP("POST", "/_predict/{algorithm}/{model_id}", "predict", BODY, ml_predict),
+
+    ON_WORKER("GET", "/tasks/{task_id}", "tasks/get", NO_BODY, ml_get_task, NULL),
+    ON_WORKER("DELETE", "/tasks/{task_id}", "tasks/delete", NO_BODY, ml_delete_task, NULL),
+    ON_WORKER("GET", "/tasks/_search", "tasks/search", BODY, ml_search_tasks, NULL),
+    ON_WORKER("POST", "/tasks/_search", "tasks/search", BODY, ml_search_tasks, NULL),
 };
 
 /* What a worker route is registered with: the plugin, and which row it is. */
@@ -115,7 +86,7 @@ struct bound_row {
 
 static void run(void *user, struct berth_request *request, const struct berth_request_view *view) {
     const struct bound_row *bound = user;
-    ml_call_run(bound->plugin, bound->row->fn, request, view);
+    ml_call_run(bound->plugin, bound->row->on_worker, request, view);
 }
 
 static int32_t add_row(struct ml_plugin *plugin, struct bound_row *bound,
@@ -127,15 +98,15 @@ static int32_t add_row(struct ml_plugin *plugin, struct bound_row *bound,
         query[count] = base_cstr(row->query[count]);
     }
     struct berth_route route = {.size = sizeof route,
-                                .kind = row->fn ? BERTH_ROUTE_WORKER : BERTH_ROUTE_LOOP,
+                                .kind = row->on_worker ? BERTH_ROUTE_WORKER : BERTH_ROUTE_LOOP,
                                 .body = row->body,
                                 .query_count = count,
                                 .method = base_cstr(row->method),
                                 .path = base_cstr(row->path),
                                 .permission = base_cstr(row->permission),
                                 .query = query,
-                                .handle = row->fn ? run : ml_predict,
-                                .user = row->fn ? (void *)bound : (void *)plugin};
+                                .handle = row->on_worker ? run : row->on_loop,
+                                .user = row->on_worker ? (void *)bound : (void *)plugin};
     return plugin->routes->add(plugin->host, &route, error);
 }
 

@@ -197,6 +197,7 @@ static int32_t make_snapshot(struct ml_plugin *plugin, const struct berth_settin
     s->connector_access_control = get_bool(plugin, view, KEY("connector_access_control_enabled"));
     s->model_access_control = get_bool(plugin, view, KEY("model_access_control_enabled"));
     s->allow_custom_deployment_plan = get_bool(plugin, view, KEY("allow_custom_deployment_plan"));
+    s->stream_enabled = get_bool(plugin, view, KEY("stream_enabled"));
     s->auto_deploy = get_bool(plugin, view, KEY("model_auto_deploy.enable"));
     s->max_register_tasks = get_int(plugin, view, KEY("max_register_model_tasks_per_node"));
     s->max_deploy_tasks = get_int(plugin, view, KEY("max_deploy_model_tasks_per_node"));

@@ -24,6 +24,7 @@ struct ml_settings {
     bool model_access_control;
     bool allow_custom_deployment_plan;
     bool auto_deploy;
+    bool stream_enabled;
     int64_t max_register_tasks;
     int64_t max_deploy_tasks;
     uint64_t max_answer; /* bytes of a remote service's answer */
