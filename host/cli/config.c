@@ -61,6 +61,9 @@ static int32_t next_event(struct reading *r, yaml_event_t *event) {
 static int32_t take_scalar(struct reading *r, const yaml_event_t *event, struct berth_str *out) {
     struct berth_str text =
         base_str((const char *)event->data.scalar.value, event->data.scalar.length);
+    if (base_str_find(text, '\0') < text.len) {
+        return at_line(r, event->start_mark.line, "a text holds a NUL character");
+    }
     *out = base_arena_dup(&r->arena, text);
     return out->ptr ? BERTH_OK : base_error_memory(r->error);
 }

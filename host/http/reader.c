@@ -366,9 +366,14 @@ static enum http_read feed_method(struct http_reader *r, const char *bytes, size
     return result;
 }
 
+/* The next byte is the target's first: the one blank behind the method was the last to come. */
+static bool is_before_target(const struct http_reader *r) {
+    return r->line_blanks == 1 && r->last_byte == ' ';
+}
+
 static enum http_read feed_target(struct http_reader *r, const char *bytes, size_t len,
                                   size_t *out_used) {
-    if (bytes[0] == '_' && r->request->target.len == 0) {
+    if (bytes[0] == '_') {
         size_t ignored = 0;
         enum http_read result = execute(r, "/", 1, &ignored);
         if (result != HTTP_READ_MORE) {
@@ -406,7 +411,7 @@ enum http_read http_reader_feed(struct http_reader *reader, const char *bytes, s
         reader->started = true;
         if (!reader->method_done) {
             result = feed_method(reader, bytes + total, len - total, &used);
-        } else if (reader->request->target.len == 0) {
+        } else if (is_before_target(reader)) {
             result = feed_target(reader, bytes + total, len - total, &used);
         } else {
             result = execute(reader, bytes + total, len - total, &used);

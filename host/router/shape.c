@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "host/router/shape.h"
 
+#include "base/utf8.h"
+
 #include <stdlib.h>
 
 /* Patterns of one filter_path, and states that can be alive at once; more are not looked at. */
@@ -255,11 +257,50 @@ static bool is_plain_key(struct berth_str text) {
     return text.len > 0;
 }
 
-/* JSON's strings, numbers and words are YAML as they stand; keys lose their quotes if they may. */
+/* The character whose well-formed bytes, len of them, begin at p. */
+static uint32_t decode(const unsigned char *p, size_t len) {
+    uint32_t c = len == 1 ? p[0] : p[0] & (0x7fu >> len);
+    for (size_t i = 1; i < len; i++) {
+        c = c << 6 | (p[i] & 0x3fu);
+    }
+    return c;
+}
+
+/* What YAML takes in a quoted text: no control characters, no line ends, no byte order mark. */
+static bool is_for_yaml(uint32_t c) {
+    return c < 0x7f || (c >= 0xa0 && c < 0xfffe && c != 0x2028 && c != 0x2029 && c != 0xfeff) ||
+           c >= 0x10000;
+}
+
+/* JSON's escapes are YAML's, but for the surrogate pairs: they are resolved and made anew. */
+static void yaml_string(struct json_value value, struct base_buf *out) {
+    BASE_BUF_AUTO text;
+    base_buf_init(&text, out->max);
+    json_unescape(&text, json_inner(value));
+    base_buf_char(out, '"');
+    for (size_t i = 0; i < text.len;) {
+        const unsigned char *at = (const unsigned char *)text.ptr + i;
+        size_t len = base_utf8_length(at, at + (text.len - i));
+        if (is_for_yaml(decode(at, len))) {
+            json_escape(out, base_str(text.ptr + i, len));
+        } else {
+            base_buf_format(out, "\\u%04x", decode(at, len));
+        }
+        i += len;
+    }
+    base_buf_char(out, '"');
+    out->error = text.error ? text.error : out->error;
+}
+
+/* JSON's numbers and words are YAML as they stand; keys lose their quotes if they may. */
 static void yaml_begin(struct walk *walk, struct json_value value, struct base_buf *out) {
     if (!is_container(value) || !json_present(json_first(value))) {
         base_buf_char(out, ' ');
-        json_minify(out, json_raw(value));
+        if (json_is(value, JSON_STRING)) {
+            yaml_string(value, out);
+        } else {
+            json_minify(out, json_raw(value));
+        }
         base_buf_char(out, '\n');
     } else if (!push(walk, value)) {
         out->error = BERTH_E_NO_MEMORY;
@@ -282,7 +323,11 @@ void shape_yaml(struct json_value value, struct base_buf *out) {
         struct json_value element = frame->at;
         if (frame->object) {
             struct berth_str key = json_inner(frame->at);
-            base_buf_str(out, is_plain_key(key) ? key : json_raw(frame->at));
+            if (is_plain_key(key)) {
+                base_buf_str(out, key);
+            } else {
+                yaml_string(frame->at, out);
+            }
             base_buf_char(out, ':');
             element = json_next(frame->container, frame->at);
         } else {

@@ -285,6 +285,9 @@ static bool join_indexed(struct settings_layer *values, struct base_arena *arena
             texts[count] = value->texts[0];
             settings_layer_remove(values, name);
         }
+        if (stem.ptr && count == 0) {
+            continue; /* key.0 is a list itself: nothing to join */
+        }
         if (!stem.ptr || !settings_layer_set(values, stem, true, texts, count)) {
             return false;
         }
@@ -328,10 +331,8 @@ static size_t put_nested(const struct settings_layer *layer, size_t index, uint6
         struct berth_str rest = base_str_from(layer->values[index].key, depth);
         uint64_t dot = base_str_find(rest, '.');
         /* A key that is also the beginning of another stays flat: an object cannot hold both. */
-        bool shadowed = index > 0 && dot < rest.len &&
-                        base_str_eq(layer->values[index - 1].key,
-                                    base_str_slice(layer->values[index].key, 0, depth + dot));
-        if (dot == rest.len || shadowed) {
+        struct berth_str head = base_str_slice(layer->values[index].key, 0, depth + dot);
+        if (dot == rest.len || settings_layer_get(layer, head)) {
             json_key_str(out, rest);
             put_value(&layer->values[index++], out);
         } else {

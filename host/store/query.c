@@ -95,30 +95,31 @@ static int32_t open_field(struct query *query, struct berth_str field) {
     return query_text(query, field);
 }
 
-static int32_t compare(struct query *query, struct berth_str field, struct berth_str text) {
-    double number = 0;
+/* What a field's values are compared in: a column of its row, or of the document itself. */
+static int32_t open_column(struct query *query, struct berth_str field, bool *out_number) {
+    *out_number = false;
     if (base_str_is(field, "_id")) {
-        base_buf_cstr(&query->sql, "d.id = ");
+        base_buf_cstr(&query->sql, "(d.id");
+        return BERTH_OK;
+    }
+    *out_number = mapping_type(query->mapping, field) == FIELD_NUMBER;
+    int32_t code = open_field(query, field);
+    base_buf_format(&query->sql, " AND %s", *out_number ? "number" : "text");
+    return code;
+}
+
+static int32_t put_value(struct query *query, struct berth_str field, bool number,
+                         struct berth_str text) {
+    double parsed = 0;
+    if (!number) {
         return query_text(query, text);
     }
-    int32_t code = open_field(query, field);
-    if (code) {
-        return code;
+    if (!base_str_f64(text, &parsed)) {
+        return base_error_rest(query->error, BERTH_E_INVALID, 400, "query_shard_exception",
+                               "the field [" BASE_FMT "] is a number, [" BASE_FMT "] is none",
+                               BASE_ARG(field), BASE_ARG(text));
     }
-    if (mapping_type(query->mapping, field) == FIELD_NUMBER) {
-        if (!base_str_f64(text, &number)) {
-            return base_error_rest(query->error, BERTH_E_INVALID, 400, "query_shard_exception",
-                                   "the field [" BASE_FMT "] is a number, [" BASE_FMT "] is none",
-                                   BASE_ARG(field), BASE_ARG(text));
-        }
-        base_buf_cstr(&query->sql, " AND number = ");
-        code = query_number(query, number);
-    } else {
-        base_buf_cstr(&query->sql, " AND text = ");
-        code = query_text(query, text);
-    }
-    base_buf_char(&query->sql, ')');
-    return code;
+    return query_number(query, parsed);
 }
 
 /* The single field of {"field": …}, with its value; other keys are options. */
@@ -159,26 +160,33 @@ static int32_t term(struct query *query, struct json_value body) {
         value = json_get(value, "value");
     }
     code = code ? code : scalar_text(query, "term", value, &text);
-    return code ? code : compare(query, field, text);
+    bool number = false;
+    code = code ? code : open_column(query, field, &number);
+    base_buf_cstr(&query->sql, " = ");
+    code = code ? code : put_value(query, field, number, text);
+    base_buf_char(&query->sql, ')');
+    return code;
 }
 
+/* A list rather than conditions joined by OR, of which SQLite takes no thousand. */
 static int32_t any_of(struct query *query, const char *name, struct berth_str field,
                       struct json_value list) {
     if (!json_is(list, JSON_ARRAY)) {
         return query_parse_error(query, "[%s] needs an array of values", name);
     }
-    base_buf_cstr(&query->sql, "(0");
-    for (struct json_value v = json_first(list); json_present(v); v = json_next(list, v)) {
+    bool number = false;
+    int32_t code = open_column(query, field, &number);
+    base_buf_cstr(&query->sql, " IN (");
+    const char *separator = "";
+    for (struct json_value v = json_first(list); json_present(v) && !code; v = json_next(list, v)) {
         struct berth_str text;
-        base_buf_cstr(&query->sql, " OR ");
-        int32_t code = scalar_text(query, name, v, &text);
-        code = code ? code : compare(query, field, text);
-        if (code) {
-            return code;
-        }
+        base_buf_cstr(&query->sql, separator);
+        code = scalar_text(query, name, v, &text);
+        code = code ? code : put_value(query, field, number, text);
+        separator = ", ";
     }
-    base_buf_char(&query->sql, ')');
-    return BERTH_OK;
+    base_buf_cstr(&query->sql, "))");
+    return code;
 }
 
 static int32_t terms(struct query *query, struct json_value body) {
@@ -380,6 +388,9 @@ int32_t query_condition(struct query *query, struct json_value json) {
     }
     if (query->depth == QUERY_DEPTH_MAX) {
         return query_parse_error(query, "queries are nested more than %u deep", QUERY_DEPTH_MAX);
+    }
+    if (query->conditions++ == QUERY_CONDITIONS_MAX) {
+        return query_parse_error(query, "a search has more than %u queries", QUERY_CONDITIONS_MAX);
     }
     struct json_value name = json_first(json);
     for (size_t i = 0; i < BASE_COUNT(queries); i++) {

@@ -14,8 +14,9 @@
 
 /* Parameters of one search; a longer one is refused. */
 #define QUERY_PARAMETERS_MAX 4096u
-/* Nesting of bool queries. */
-#define QUERY_DEPTH_MAX 32u
+/* Nesting of bool queries, and queries of one search: SQLite takes nestings up to a depth alone. */
+#define QUERY_DEPTH_MAX 10u
+#define QUERY_CONDITIONS_MAX 500u
 
 struct query_parameter {
     bool is_number;
@@ -33,6 +34,7 @@ struct query {
     int64_t index;
     struct berth_error *error;
     uint32_t depth;
+    uint32_t conditions;
 };
 
 void query_init(struct query *query, const struct mapping *mapping, int64_t index,

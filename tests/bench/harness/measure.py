@@ -1,0 +1,150 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One measurement after the other."""
+
+import json
+import os
+import re
+import socket
+import subprocess
+import time
+
+from . import process
+from .peers import LOAD_CORE, read_answers
+from .works import CALLS, IN_FLIGHT
+
+# A run beside which other work took more of a core than this is repeated, so many times.
+NOISE_MAX = 0.15
+REPEATS = 3
+SAMPLE_S = 0.2
+
+
+def generator(setup, peer, work, seconds):
+    """The command of the load generator, and what it needs in the environment."""
+    call = CALLS[work.call]
+    body = setup.directory / f"{peer.name}.{call.name}.body"
+    body.write_bytes(peer.body(call))
+    if work.rate:
+        return [setup.programs / "bench.openloop", "--port", peer.port, "--path", peer.path(call),
+                "--body", body, "--rate", work.rate, "--connections", work.connections,
+                "--seconds", seconds], {}
+    return ["wrk", "-t1", f"-c{work.connections}", f"-d{seconds}s", "--timeout", "10s", "-s",
+            setup.sources / "post.lua",
+            f"http://127.0.0.1:{peer.port}{peer.path(call)}"], {"BENCH_BODY": str(body)}
+
+
+def parse(text, work):
+    line = next((l for l in text.splitlines() if l.startswith(("BENCH {", "{"))), None)
+    if line is None:
+        raise RuntimeError(f"{work.name}: the load generator says: {text[:500]}")
+    result = json.loads(re.sub("^BENCH ", "", line))
+    result["failed"] += result.pop("unanswered", 0)
+    return result
+
+
+def load(setup, peer, work, seconds):
+    """Runs the load; gives its result and the most memory that the server held meanwhile."""
+    command, environment = generator(setup, peer, work, seconds)
+    running = process.start(LOAD_CORE, command, stdout=subprocess.PIPE, text=True,
+                            env=os.environ | environment)
+    rss = 0
+    deadline = time.monotonic() + seconds + 30
+    try:
+        while running.poll() is None:
+            if time.monotonic() > deadline:
+                raise RuntimeError(f"{work.name}: the load generator does not end")
+            try:
+                running.wait(SAMPLE_S)
+            except subprocess.TimeoutExpired:
+                rss = max(rss, process.rss_kib(peer.process.pid))
+        with running.stdout:
+            return parse(running.stdout.read(), work), rss
+    finally:
+        process.stop(running)
+
+
+def one_run(setup, peer, work, seconds):
+    """CPU time of the server, latencies, and the share of a core that other work took."""
+    servers = [peer.process.pid, setup.remote.process.pid]
+    before = [process.cpu_ticks(pid) for pid in servers]
+    own = process.own_ticks()
+    machine = process.machine_ticks()
+    began = time.monotonic()
+    result, rss = load(setup, peer, work, seconds)
+    wall = time.monotonic() - began
+    used = [process.cpu_ticks(pid) - ticks for pid, ticks in zip(servers, before)]
+    other = process.machine_ticks() - machine - sum(used) - (process.own_ticks() - own)
+    result["cpu_us"] = used[0] * 1e6 / process.TICKS / max(1, result["requests"])
+    result["per_second"] = result["requests"] / result["seconds"]
+    result["noise"] = max(0.0, other / process.TICKS / wall)
+    if work.name == IN_FLIGHT:
+        result["rss_in_flight_kib"] = rss
+    return result
+
+
+def quiet_run(setup, peer, work, seconds):
+    """A run without much else going on, or None; with --noisy the first, whatever goes on."""
+    for _ in range(1 + REPEATS):
+        result = one_run(setup, peer, work, seconds)
+        if setup.noisy or result["noise"] <= NOISE_MAX:
+            return result
+        setup.say(f"    repeated: other work took {result['noise']:.0%} of a core")
+    return None
+
+
+def measure_work(setup, work):
+    """Rounds A B C A B C; for each peer its runs."""
+    runs = {peer.name: [] for peer in setup.peers}
+    for peer in setup.peers:
+        peer.check(CALLS[work.call])
+        load(setup, peer, work, 1)
+    for number in range(setup.rounds):
+        for peer in setup.peers:
+            result = quiet_run(setup, peer, work, setup.seconds)
+            if result is None:
+                setup.say(f"  {work.name} round {number + 1} {peer.name}: skipped, too noisy")
+                continue
+            runs[peer.name].append(result)
+            setup.say(f"  {work.name} round {number + 1} {peer.name}: {result['cpu_us']:.1f} us, "
+                      f"{result['per_second']:,.0f}/s, p50 {result['p50_us']:,.0f} us, "
+                      f"p99 {result['p99_us']:,.0f} us, failed {result['failed']}")
+    return runs
+
+
+def idle_connections(peer, count):
+    """KiB of memory that a connection costs which has been used once and is open."""
+    call = CALLS["chat"]
+    body = peer.body(call)
+    head = (f"POST {peer.path(call)} HTTP/1.1\r\nHost: 127.0.0.1\r\n"
+            f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n").encode()
+    before = process.rss_kib(peer.process.pid)
+    sockets = []
+    try:
+        for _ in range(count):
+            one = socket.create_connection(("127.0.0.1", peer.port), timeout=10)
+            sockets.append(one)
+            one.sendall(head + body)
+            read_answers([one])
+        return (process.rss_kib(peer.process.pid) - before) / count
+    finally:
+        for one in sockets:
+            one.close()
+
+
+def measure_start(setup, peer):
+    """Start again: seconds to the first answer, memory after it, memory a connection."""
+    peer.stop()
+    seconds = peer.start_to_first_answer()
+    return {"start_s": seconds, "rss_idle_kib": process.rss_kib(peer.process.pid),
+            "idle_connection_kib": idle_connections(peer, setup.idle_connections)}
+
+
+def measure_starts(setup):
+    starts = {peer.name: [] for peer in setup.peers}
+    for number in range(setup.rounds):
+        for peer in setup.peers:
+            result = measure_start(setup, peer)
+            starts[peer.name].append(result)
+            setup.say(f"  start round {number + 1} {peer.name}: {result['start_s'] * 1e3:.1f} ms, "
+                      f"{result['rss_idle_kib'] / 1024:.1f} MiB, "
+                      f"{result['idle_connection_kib']:.2f} KiB a connection")
+    return starts
