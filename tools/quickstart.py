@@ -5,13 +5,13 @@ import argparse
 import json
 import os
 import re
-import select
 import shlex
 import shutil
 import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -48,16 +48,16 @@ def start(name, command, log_path, find):
     seen = []
     with subprocess.Popen(["tail", "-n", "+1", "-f", f"--pid={process.pid}", str(log_path)],
                           stdout=subprocess.PIPE, text=True) as tail:
+        too_late = threading.Timer(START_SECONDS, tail.kill)
+        too_late.start()
         try:
-            while select.select([tail.stdout], [], [], START_SECONDS)[0]:
-                line = tail.stdout.readline()
-                found = line and find(line)
+            for line in tail.stdout:
+                found = find(line)
                 if found:
                     return process, found
-                if not line:
-                    break
                 seen.append(line)
         finally:
+            too_late.cancel()
             tail.kill()
     stop(process)
     raise Failure(f"{name} did not start (exit status {process.returncode}):\n{''.join(seen[-5:])}")

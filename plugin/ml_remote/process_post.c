@@ -113,8 +113,8 @@ static int32_t make_ranks(const struct making *m) {
     int32_t code = scores ? BERTH_OK : base_error_memory(m->error);
     for (struct json_value v = json_first(m->at); json_present(v) && !code;
          v = json_next(m->at, v)) {
-        struct json_value score;
-        size_t index;
+        struct json_value score = JSON_NONE;
+        size_t index = 0;
         code = read_rank(m, v, count, &index, &score);
         if (!code && json_present(scores[index])) {
             code = unfit(m, "the document %zu is ranked twice", index);
