@@ -210,7 +210,6 @@ void ml_deployed_unref(struct ml_deployed *deployed) {
         for (int type = 0; type < ML_ACTION_TYPES; type++) {
             ml_action_deinit(&deployed->actions[type]);
         }
-        ml_interface_unload(deployed->interface);
         ml_guardrails_unload(&deployed->guardrails);
         ml_limiter_unref(deployed->limiter);
         json_doc_deinit(&deployed->doc);

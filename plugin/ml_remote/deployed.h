@@ -31,7 +31,7 @@ struct ml_deployed {
     struct ml_path filter;
     /* Documents a call, as the connector's parameter says; ptr NULL: all. */
     struct berth_str step_text;
-    struct ml_interface *interface; /* NULL: none */
+    const struct ml_interface *interface; /* NULL: none */
     struct ml_guardrails guardrails;
     struct ml_limiter *limiter; /* NULL: none */
     struct base_arena arena;    /* all texts */

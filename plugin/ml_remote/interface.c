@@ -8,9 +8,8 @@
 static const char *const sides[] = {"input", "output"};
 
 struct ml_interface {
-    struct ml_schema *input;  /* NULL: anything */
-    struct ml_schema *output; /* likewise */
-    struct json_doc docs[2];  /* of the schemas' texts */
+    const struct ml_schema *input;  /* NULL: anything */
+    const struct ml_schema *output; /* likewise */
 };
 
 /* ---- what is stored ---- */
@@ -48,39 +47,33 @@ int32_t ml_interface_normalise(struct ml_call *call, struct json_value object,
     }
     json_close_object(out);
     JSON_DOC_AUTO doc = {0};
-    struct ml_interface *loaded = NULL;
+    const struct ml_interface *loaded = NULL;
     if (!code && (out->error || !json_parse(&doc, base_buf_view(out), 0, NULL))) {
         code = base_error_memory(&call->error);
     }
-    code = code ? code : ml_interface_load(json_root(&doc), &call->arena, &loaded, &call->error);
-    ml_interface_unload(loaded);
-    return code;
+    return code ? code : ml_interface_load(json_root(&doc), &call->arena, &loaded, &call->error);
 }
 
 /* ---- what is made of it ---- */
 
 static int32_t load_schema(struct json_value stored, const char *name, struct base_arena *arena,
-                           struct json_doc *doc, struct ml_schema **out_schema,
-                           struct berth_error *error) {
+                           const struct ml_schema **out_schema, struct berth_error *error) {
     struct berth_str text;
-    struct json_error fault;
+    struct berth_error reason = BASE_ERROR_INIT;
     if (!json_is(stored, JSON_STRING)) {
         return BERTH_OK;
     }
-    if (!json_string(stored, arena, &text)) {
-        return base_error_memory(error);
+    int32_t code = json_string(stored, arena, &text)
+                       ? ml_schema_compile(text, arena, out_schema, &reason)
+                       : base_error_memory(&reason);
+    if (code == BERTH_E_INVALID) {
+        return ml_invalid(error, "[interface.%s]: %s", name, reason.message);
     }
-    if (!json_parse(doc, text, 0, &fault)) {
-        return fault.fault == JSON_FAULT_MEMORY
-                   ? base_error_memory(error)
-                   : ml_invalid(error, "[interface.%s] is no JSON: %s, at line %zu, column %zu",
-                                name, fault.what, fault.line, fault.column);
-    }
-    return ml_schema_compile(json_root(doc), arena, out_schema, error);
+    return code ? base_error_memory(error) : BERTH_OK;
 }
 
 int32_t ml_interface_load(struct json_value stored, struct base_arena *arena,
-                          struct ml_interface **out_interface, struct berth_error *error) {
+                          const struct ml_interface **out_interface, struct berth_error *error) {
     *out_interface = NULL;
     if (!json_is(stored, JSON_OBJECT)) {
         return BERTH_OK;
@@ -90,24 +83,15 @@ int32_t ml_interface_load(struct json_value stored, struct base_arena *arena,
         return base_error_memory(error);
     }
     *interface = (struct ml_interface){.input = NULL};
-    struct ml_schema **const schemas[] = {&interface->input, &interface->output};
+    const struct ml_schema **const schemas[] = {&interface->input, &interface->output};
     int32_t code = BERTH_OK;
     for (size_t i = 0; i < BASE_COUNT(sides) && !code; i++) {
-        code = load_schema(json_get(stored, sides[i]), sides[i], arena, &interface->docs[i],
-                           schemas[i], error);
+        code = load_schema(json_get(stored, sides[i]), sides[i], arena, schemas[i], error);
     }
-    if (code) {
-        ml_interface_unload(interface);
-    } else {
+    if (!code) {
         *out_interface = interface;
     }
     return code;
-}
-
-void ml_interface_unload(struct ml_interface *interface) {
-    for (size_t i = 0; interface && i < BASE_COUNT(sides); i++) {
-        json_doc_deinit(&interface->docs[i]);
-    }
 }
 
 bool ml_interface_has_output(const struct ml_interface *interface) {
@@ -130,7 +114,8 @@ static void put_parameter(const struct ml_schema *schema, struct json_value key,
         return;
     }
     json_key_str(out, name);
-    if (ml_schema_wants_string(schema, "parameters", name) || !json_check(text, 0, NULL)) {
+    const struct berth_str place[] = {BERTH_STR_INIT("parameters"), name};
+    if (ml_schema_wants_string(schema, place, BASE_COUNT(place)) || !json_check(text, 0, NULL)) {
         json_put_string(out, text);
     } else {
         json_put_raw(out, base_str_trim(text));
@@ -180,11 +165,11 @@ static int32_t check(const struct ml_schema *schema, struct berth_str text, cons
         return base_error_memory(error);
     }
     int32_t code = ml_schema_check(schema, json_root(&doc), &found);
-    return code == BERTH_E_INVALID
-               ? ml_status(error, 400, "the %s does not fit the model's interface: %s", what,
-                           found.message)
-           : code ? base_error_memory(error)
-                  : BERTH_OK;
+    return code == BERTH_OK ? BERTH_OK
+           : code == BERTH_E_NO_MEMORY
+               ? base_error_memory(error)
+               : ml_status(error, 400, "the %s does not fit the model's interface: %s", what,
+                           found.message);
 }
 
 int32_t ml_interface_check_input(const struct ml_interface *interface, const struct ml_input *input,

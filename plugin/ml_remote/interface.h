@@ -16,9 +16,7 @@ int32_t ml_interface_normalise(struct ml_call *call, struct json_value object,
 
 /* Makes the schemas of a stored one, in the arena; NULL where there are none. */
 int32_t ml_interface_load(struct json_value stored, struct base_arena *arena,
-                          struct ml_interface **out_interface, struct berth_error *error);
-/* Frees what is not in the arena; NULL is allowed. */
-void ml_interface_unload(struct ml_interface *interface);
+                          const struct ml_interface **out_interface, struct berth_error *error);
 
 bool ml_interface_has_output(const struct ml_interface *interface);
 

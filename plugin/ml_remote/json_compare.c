@@ -43,7 +43,8 @@ bool ml_budget_text(struct ml_budget *budget, struct json_value string,
         budget->error = BERTH_E_NO_MEMORY;
         return false;
     }
-    return true;
+    /* What took memory is paid for in full, so that there is a bound for that as well. */
+    return out_text->ptr == json_inner(string).ptr || ml_budget_spend(budget, out_text->len);
 }
 
 /* ---- numbers ---- */

@@ -63,7 +63,8 @@ static bool go_names(struct walk *w, uint32_t i, struct json_value value) {
         return lacks(w, step);
     }
     if (step->count > 1 && step->last) {
-        return report(w, (struct ml_path_match){value, step->names, step->count});
+        return spend(w, json_count(value) * step->count) &&
+               report(w, (struct ml_path_match){value, step->names, step->count});
     }
     for (uint32_t n = 0; n < step->count; n++) {
         struct json_value found = member(w, value, step->names[n]);
@@ -81,26 +82,6 @@ static bool go_names(struct walk *w, uint32_t i, struct json_value value) {
     return true;
 }
 
-static bool go_indexes(struct walk *w, uint32_t i, struct json_value array) {
-    const struct ml_path_step *step = &w->path->steps[i];
-    for (uint32_t n = 0; n < step->count; n++) {
-        int64_t index = step->indexes[n];
-        if (index < 0 || step->count > 1) {
-            size_t count = json_count(array);
-            if (!spend(w, count)) {
-                return false;
-            }
-            index += index < 0 ? (int64_t)count : 0;
-        }
-        struct json_value found = index < 0 ? JSON_NONE : json_at(array, (size_t)index);
-        if (!spend(w, (uint64_t)(index < 0 ? 1 : index)) ||
-            (json_present(found) && !go(w, i + 1, found))) {
-            return false;
-        }
-    }
-    return true;
-}
-
 /* The elements from one place up to another. */
 static bool go_between(struct walk *w, uint32_t i, struct json_value array, int64_t from,
                        int64_t to) {
@@ -111,6 +92,24 @@ static bool go_between(struct walk *w, uint32_t i, struct json_value array, int6
             return false;
         }
         place++;
+    }
+    return true;
+}
+
+static bool go_indexes(struct walk *w, uint32_t i, struct json_value array) {
+    const struct ml_path_step *step = &w->path->steps[i];
+    for (uint32_t n = 0; n < step->count; n++) {
+        int64_t index = step->indexes[n];
+        if (index < 0) {
+            int64_t count = (int64_t)json_count(array);
+            if (!spend(w, (uint64_t)count)) {
+                return false;
+            }
+            index += count;
+        }
+        if (index >= 0 && !go_between(w, i, array, index, index + 1)) {
+            return false;
+        }
     }
     return true;
 }
@@ -233,7 +232,7 @@ static bool is_equal(struct walk *w, const struct datum *a, const struct datum *
     if (a->type == JSON_ARRAY || a->type == JSON_OBJECT) {
         return ml_json_equal(w->budget, a->value, b->value);
     }
-    return a->type == b->type && a->type != JSON_ABSENT && a->type != JSON_NUMBER;
+    return a->type == b->type && a->type != JSON_ABSENT;
 }
 
 static bool is_ordered(const struct datum *datum) {
