@@ -1,16 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "host/http/conn.h"
+#include "host/http/conn_internal.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
 #define READ_BUFFER 65536
-/* Parts that one system call takes; more are sent by further ones. */
-#define WRITE_PARTS 16
 
 /* ---- waiting ---- */
 
-static void wait_none(struct http_conn *conn) {
+void http_conn_wait_none(struct http_conn *conn) {
     struct http_wait_queue *queue = &conn->home->waits[conn->wait];
     if (conn->wait == HTTP_WAIT_NONE) {
         return;
@@ -22,9 +20,9 @@ static void wait_none(struct http_conn *conn) {
     conn->wait = HTTP_WAIT_NONE;
 }
 
-static void wait_for(struct http_conn *conn, enum http_wait kind) {
+void http_conn_wait_for(struct http_conn *conn, enum http_wait kind) {
     struct http_wait_queue *queue = &conn->home->waits[kind];
-    wait_none(conn);
+    http_conn_wait_none(conn);
     conn->wait = kind;
     conn->deadline_ms = uv_now(loop_uv(conn->home->loop)) + queue->duration_ms;
     conn->wait_previous = queue->last;
@@ -58,7 +56,7 @@ void http_conn_close(struct http_conn *conn) {
         return;
     }
     conn->closing = true;
-    wait_none(conn);
+    http_conn_wait_none(conn);
     struct http_request *request = conn->active;
     conn->active = NULL;
     uv_close((uv_handle_t *)&conn->tcp, on_closed);
@@ -71,211 +69,6 @@ void http_conn_close(struct http_conn *conn) {
             on_gone(request->user);
         }
     }
-}
-
-/* ---- writing ---- */
-
-/* A write that the kernel did not take at once, with what it keeps alive. */
-struct http_write {
-    uv_write_t request;
-    struct http_conn *conn;
-    void (*release)(void *owner);
-    void *owner;
-    char *copy;
-};
-
-static void process_ahead(struct http_conn *conn);
-
-/* All that was queued is sent: the connection closes or goes on. */
-static void after_write(struct http_conn *conn) {
-    if (conn->closing || http_conn_queued(conn) > 0) {
-        return;
-    }
-    if (conn->wait == HTTP_WAIT_WRITE) {
-        wait_none(conn);
-        if (!conn->active) {
-            wait_for(conn, HTTP_WAIT_IDLE);
-        }
-    }
-    if (conn->active) {
-        return;
-    }
-    if (conn->close_after_write) {
-        http_conn_close(conn);
-    } else if (conn->ahead.len) {
-        process_ahead(conn);
-    }
-}
-
-static void on_written(uv_write_t *request, int status) {
-    struct http_write *write = (struct http_write *)request;
-    struct http_conn *conn = write->conn;
-    if (write->release) {
-        write->release(write->owner);
-    }
-    free(write->copy);
-    free(write);
-    if (status < 0) {
-        http_conn_close(conn);
-        return;
-    }
-    if (!conn->closing && conn->wait == HTTP_WAIT_WRITE) {
-        wait_for(conn, HTTP_WAIT_WRITE);
-    }
-    struct http_request *active = conn->active;
-    if (active && active->on_writable && http_conn_queued(conn) < BERTH_STREAM_LOW_WATER) {
-        void (*on_writable)(void *) = active->on_writable;
-        active->on_writable = NULL;
-        on_writable(active->writable_user);
-    }
-    after_write(conn);
-}
-
-static void release_output(const struct http_output *output) {
-    if (output->release) {
-        output->release(output->owner);
-    }
-}
-
-/* Bytes of the output from offset on as buffers; copies what does not stay into *out_copy. */
-static int32_t rest_of(const struct http_output *output, size_t offset, uv_buf_t *bufs,
-                       unsigned *out_count, char **out_copy) {
-    size_t head_left = output->head.len > offset ? BASE_LEN(output->head) - offset : 0;
-    size_t skip = offset > output->head.len ? offset - BASE_LEN(output->head) : 0;
-    struct berth_str rest[WRITE_PARTS];
-    unsigned count = 0;
-    size_t copied = head_left;
-    for (uint32_t i = 0; i < output->count; i++) {
-        struct berth_str part = output->parts[i];
-        size_t gone = skip < part.len ? skip : BASE_LEN(part);
-        skip -= gone;
-        if (part.len > gone) {
-            rest[count] = base_str_from(part, gone);
-            copied += output->release ? 0 : BASE_LEN(rest[count]);
-            count++;
-        }
-    }
-    char *copy = copied ? malloc(copied) : NULL;
-    if (copied && !copy) {
-        return BERTH_E_NO_MEMORY;
-    }
-    *out_copy = copy;
-    *out_count = 0;
-    if (copied) {
-        bufs[(*out_count)++] = uv_buf_init(copy, (unsigned)copied);
-        memcpy(copy, output->head.ptr + (output->head.len - head_left), head_left);
-        copy += head_left;
-    }
-    for (unsigned i = 0; i < count; i++) {
-        if (output->release) {
-            bufs[(*out_count)++] =
-                uv_buf_init((char *)(uintptr_t)rest[i].ptr, (unsigned)rest[i].len);
-        } else {
-            memcpy(copy, rest[i].ptr, BASE_LEN(rest[i]));
-            copy += rest[i].len;
-        }
-    }
-    return BERTH_OK;
-}
-
-/* Queues what the kernel did not take at once. */
-static void queue_write(struct http_conn *conn, const struct http_output *output, size_t offset) {
-    struct http_write *write = calloc(1, sizeof *write);
-    uv_buf_t bufs[WRITE_PARTS];
-    unsigned count = 0;
-    if (!write || rest_of(output, offset, bufs, &count, &write->copy)) {
-        free(write);
-        release_output(output);
-        http_conn_close(conn);
-        return;
-    }
-    write->conn = conn;
-    write->release = output->release;
-    write->owner = output->owner;
-    int code = uv_write(&write->request, (uv_stream_t *)&conn->tcp, bufs, count, on_written);
-    if (code < 0) {
-        on_written(&write->request, code);
-    } else {
-        wait_for(conn, HTTP_WAIT_WRITE);
-    }
-}
-
-static void send_plain(struct http_conn *conn, const struct http_output *output) {
-    uv_buf_t bufs[WRITE_PARTS];
-    unsigned count = 0;
-    size_t total = BASE_LEN(output->head);
-    if (output->head.len) {
-        bufs[count++] =
-            uv_buf_init((char *)(uintptr_t)output->head.ptr, (unsigned)output->head.len);
-    }
-    for (uint32_t i = 0; i < output->count; i++) {
-        bufs[count++] =
-            uv_buf_init((char *)(uintptr_t)output->parts[i].ptr, (unsigned)output->parts[i].len);
-        total += BASE_LEN(output->parts[i]);
-    }
-    int sent = 0;
-    if (http_conn_queued(conn) == 0 && total) {
-        sent = uv_try_write((uv_stream_t *)&conn->tcp, bufs, count);
-    }
-    if (sent < 0 && sent != UV_EAGAIN) {
-        release_output(output);
-        http_conn_close(conn);
-        return;
-    }
-    if (sent >= 0 && (size_t)sent == total) {
-        release_output(output);
-        return;
-    }
-    queue_write(conn, output, sent > 0 ? (size_t)sent : 0);
-}
-
-/* Sends bytes that are what the socket gets; takes them out of the buffer. */
-static void send_wire(struct http_conn *conn, struct base_buf *wire) {
-    if (wire->len && !conn->closing) {
-        struct berth_str part = base_buf_view(wire);
-        send_plain(conn, &(struct http_output){
-                             .parts = &part, .count = 1, .release = free, .owner = wire->ptr});
-        (void)base_buf_take(wire);
-    }
-    base_buf_deinit(wire);
-}
-
-void http_conn_send(struct http_conn *conn, const struct http_output *output) {
-    conn->home->stats.bytes_out += output->head.len;
-    for (uint32_t i = 0; i < output->count; i++) {
-        conn->home->stats.bytes_out += output->parts[i].len;
-    }
-    if (conn->closing) {
-        release_output(output);
-        return;
-    }
-    if (!conn->tls && output->count < WRITE_PARTS) {
-        send_plain(conn, output);
-        return;
-    }
-    struct base_buf wire;
-    base_buf_init(&wire, BASE_BUF_MAX_DEFAULT);
-    int32_t code = BERTH_OK;
-    for (uint32_t i = 0; i <= output->count && !code; i++) {
-        struct berth_str piece = i ? output->parts[i - 1] : output->head;
-        if (conn->tls) {
-            code = tls_session_send(conn->tls, piece, &wire);
-        } else {
-            base_buf_str(&wire, piece);
-            code = wire.error;
-        }
-    }
-    release_output(output);
-    if (code) {
-        base_buf_deinit(&wire);
-        http_conn_close(conn);
-        return;
-    }
-    send_wire(conn, &wire);
-}
-
-uint64_t http_conn_queued(const struct http_conn *conn) {
-    return uv_stream_get_write_queue_size((const uv_stream_t *)&conn->tcp);
 }
 
 /* ---- reading ---- */
@@ -292,7 +85,7 @@ static void end_sending(struct http_conn *conn) {
         struct base_buf wire;
         base_buf_init(&wire, BASE_BUF_MAX_DEFAULT);
         tls_session_close(conn->tls, &wire);
-        send_wire(conn, &wire);
+        http_conn_send_wire(conn, &wire);
     }
     if (!conn->closing) {
         (void)uv_shutdown(&conn->shutdown, (uv_stream_t *)&conn->tcp, NULL);
@@ -320,7 +113,7 @@ static void refuse(struct http_conn *conn, uint32_t status, const char *reason) 
                              .head = base_str(head, (size_t)head_len), .parts = &text, .count = 1});
     end_sending(conn);
     if (!conn->closing) {
-        wait_for(conn, HTTP_WAIT_LINGER);
+        http_conn_wait_for(conn, HTTP_WAIT_LINGER);
     }
 }
 
@@ -332,7 +125,7 @@ static void dispatch(struct http_conn *conn) {
     conn->reader.request = NULL;
     conn->active = request;
     request->conn = conn;
-    wait_none(conn);
+    http_conn_wait_none(conn);
     home->stats.requests++;
     if (home->stats.in_flight >= home->in_flight_max) {
         struct berth_str body =
@@ -364,7 +157,7 @@ static bool begin_request(struct http_conn *conn) {
         return false;
     }
     http_reader_next(&conn->reader, request);
-    wait_for(conn, HTTP_WAIT_HEAD);
+    http_conn_wait_for(conn, HTTP_WAIT_HEAD);
     return true;
 }
 
@@ -387,7 +180,7 @@ static size_t process(struct http_conn *conn, const char *bytes, size_t len) {
         switch (result) {
         case HTTP_READ_MORE:
             if (conn->reader.head_done) {
-                wait_for(conn, HTTP_WAIT_BODY);
+                http_conn_wait_for(conn, HTTP_WAIT_BODY);
             }
             break;
         case HTTP_READ_HEAD:
@@ -395,7 +188,7 @@ static size_t process(struct http_conn *conn, const char *bytes, size_t len) {
                 send_continue(conn);
             }
             if (!conn->closing) {
-                wait_for(conn, HTTP_WAIT_BODY);
+                http_conn_wait_for(conn, HTTP_WAIT_BODY);
             }
             break;
         case HTTP_READ_COMPLETE:
@@ -439,7 +232,7 @@ static void take_input(struct http_conn *conn, const char *bytes, size_t len) {
 }
 
 /* Goes on with what came while a request was active. */
-static void process_ahead(struct http_conn *conn) {
+void http_conn_process_ahead(struct http_conn *conn) {
     if (conn->processing) {
         return;
     }
@@ -470,7 +263,7 @@ static void take_wire(struct http_conn *conn, const char *bytes, size_t len) {
     base_buf_init(&plain, BASE_BUF_MAX_DEFAULT);
     base_buf_init(&wire, BASE_BUF_MAX_DEFAULT);
     int32_t code = tls_session_receive(conn->tls, bytes, len, &plain, &wire);
-    send_wire(conn, &wire);
+    http_conn_send_wire(conn, &wire);
     if (plain.len && !conn->closing) {
         take_input(conn, plain.ptr, plain.len);
     }
@@ -513,13 +306,13 @@ void http_conn_answered(struct http_conn *conn, bool keep_alive) {
     }
     if (!keep_alive || conn->home->draining) {
         conn->close_after_write = true;
-        after_write(conn);
+        http_conn_after_write(conn);
         return;
     }
     if (http_conn_queued(conn) == 0) {
-        wait_for(conn, HTTP_WAIT_IDLE);
+        http_conn_wait_for(conn, HTTP_WAIT_IDLE);
         if (conn->ahead.len) {
-            process_ahead(conn);
+            http_conn_process_ahead(conn);
         }
     }
 }
@@ -566,7 +359,7 @@ void http_conn_accept(struct http_loop *home) {
         refuse(conn, 503, "too many connections (setting http.max_connections)");
         return;
     }
-    wait_for(conn, HTTP_WAIT_IDLE);
+    http_conn_wait_for(conn, HTTP_WAIT_IDLE);
 }
 
 void http_conn_drain_all(struct http_loop *home) {

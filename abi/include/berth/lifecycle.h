@@ -15,7 +15,7 @@ BERTH_EXTERN_C_BEGIN
 
 /* X(name, number, meaning) */
 #define BERTH_STATE_LIST(X)                                                                        \
-    X(LOADED, 1, "the file is mapped and its descriptor accepted; no code of it has run")          \
+    X(LOADED, 1, "the file is mapped and its descriptor accepted; create may be running")          \
     X(CREATED, 2, "it has its instance and may ask for capabilities; nothing is registered")       \
     X(STARTED, 3, "it has registered routes, settings, indices; no request reaches it")            \
     X(SERVING, 4, "its routes are published on every loop")                                        \

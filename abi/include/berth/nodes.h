@@ -45,7 +45,7 @@ BERTH_ASSERT_OFFSET(struct berth_node, role_count, 72);
 /*
  * Given all nodes of the cluster, this one first.
  * @thread any
- * @state CREATED STARTED SERVING DRAINING
+ * @state LOADED CREATED STARTED SERVING DRAINING
  * @owner borrows the nodes and their texts until return
  * @errors none
  */
@@ -58,7 +58,7 @@ struct berth_nodes_v1 {
     /*
      * Calls fn once, before it returns, with the nodes as they are now.
      * @thread any
-     * @state CREATED STARTED SERVING DRAINING
+     * @state LOADED CREATED STARTED SERVING DRAINING
      * @owner the host owns the nodes, which are valid during fn
      * @errors STATE
      */

@@ -33,7 +33,7 @@ struct berth_secrets_v1 {
     /*
      * Seals a text.
      * @thread control worker feed
-     * @state CREATED STARTED SERVING DRAINING
+     * @state LOADED CREATED STARTED SERVING DRAINING
      * @owner the caller releases the sealed text
      * @errors UNAVAILABLE NO_MEMORY INTERNAL
      */
@@ -44,7 +44,7 @@ struct berth_secrets_v1 {
      * Opens a sealed text. CORRUPT: it was changed, or sealed elsewhere or with a key that is
      * gone.
      * @thread control worker feed
-     * @state CREATED STARTED SERVING DRAINING
+     * @state LOADED CREATED STARTED SERVING DRAINING
      * @owner the caller releases the plain text
      * @errors CORRUPT UNAVAILABLE NO_MEMORY
      */
@@ -55,7 +55,7 @@ struct berth_secrets_v1 {
     /*
      * Wipes and frees what seal or open gave.
      * @thread any
-     * @state CREATED STARTED SERVING DRAINING
+     * @state LOADED CREATED STARTED SERVING DRAINING
      * @owner consumes the secret; NULL is allowed
      * @errors none
      */

@@ -164,7 +164,7 @@ BERTH_ASSERT_OFFSET(struct berth_change, seq_no, 48);
 /*
  * Tells changes, in the order in which they were made.
  * @thread feed
- * @state CREATED STARTED SERVING DRAINING
+ * @state LOADED CREATED STARTED SERVING DRAINING
  * @owner borrows the changes and their documents until return
  * @errors none
  */
@@ -173,7 +173,7 @@ typedef void (*berth_watch_fn)(void *user, const struct berth_change *changes, u
 /*
  * Given one document of a scan. Returns 0 to go on, another value to end the scan.
  * @thread control worker
- * @state CREATED STARTED SERVING DRAINING
+ * @state LOADED CREATED STARTED SERVING DRAINING
  * @owner borrows the document until return
  * @errors none
  */
@@ -196,7 +196,7 @@ struct berth_store_v1 {
     /*
      * Tells whether an index exists and how many documents it has.
      * @thread control worker
-     * @state CREATED STARTED SERVING DRAINING
+     * @state LOADED CREATED STARTED SERVING DRAINING
      * @owner the caller owns out_info and sets its size
      * @errors IO NO_MEMORY STATE
      */
@@ -206,7 +206,7 @@ struct berth_store_v1 {
     /*
      * Writes a zero-terminated random id of BERTH_ID_LENGTH characters.
      * @thread any
-     * @state CREATED STARTED SERVING DRAINING
+     * @state LOADED CREATED STARTED SERVING DRAINING
      * @owner the caller owns out_id, which has room for BERTH_ID_LENGTH + 1 bytes
      * @errors none
      */
@@ -215,7 +215,7 @@ struct berth_store_v1 {
     /*
      * Reads a document.
      * @thread control worker feed
-     * @state CREATED STARTED SERVING DRAINING
+     * @state LOADED CREATED STARTED SERVING DRAINING
      * @owner the caller releases the document
      * @errors NOT_FOUND IO CORRUPT NO_MEMORY STATE
      */
@@ -225,7 +225,7 @@ struct berth_store_v1 {
     /*
      * Gives back a document that get gave.
      * @thread any
-     * @state CREATED STARTED SERVING DRAINING
+     * @state LOADED CREATED STARTED SERVING DRAINING
      * @owner consumes the document; NULL is allowed
      * @errors none
      */
@@ -235,7 +235,7 @@ struct berth_store_v1 {
      * Makes up to BERTH_WRITES_MAX writes, all or none. out_results has one element for each, whose
      * size the caller sets; NULL where the results do not matter.
      * @thread control worker
-     * @state CREATED STARTED SERVING DRAINING
+     * @state LOADED CREATED STARTED SERVING DRAINING
      * @owner borrows the writes until return; the caller owns out_results
      * @errors INVALID CONFLICT EXISTS TOO_LARGE IO UNAVAILABLE NO_MEMORY STATE
      */
@@ -246,7 +246,7 @@ struct berth_store_v1 {
     /*
      * Calls fn for every document of an index, in no order that may be relied on.
      * @thread control worker
-     * @state CREATED STARTED SERVING DRAINING
+     * @state LOADED CREATED STARTED SERVING DRAINING
      * @owner the host owns each document, which is valid during fn
      * @errors IO CORRUPT NO_MEMORY STATE
      */
@@ -256,7 +256,7 @@ struct berth_store_v1 {
     /*
      * Searches. The text is a search answer: took, timed_out, _shards, hits, aggregations.
      * @thread control worker
-     * @state CREATED STARTED SERVING DRAINING
+     * @state LOADED CREATED STARTED SERVING DRAINING
      * @owner the caller releases the text
      * @errors INVALID PARSE UNSUPPORTED IO NO_MEMORY STATE
      */
@@ -266,7 +266,7 @@ struct berth_store_v1 {
     /*
      * Gives back text that search gave.
      * @thread any
-     * @state CREATED STARTED SERVING DRAINING
+     * @state LOADED CREATED STARTED SERVING DRAINING
      * @owner consumes the text; NULL is allowed
      * @errors none
      */
