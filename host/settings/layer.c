@@ -241,7 +241,7 @@ static int32_t read_object(struct reading *r, struct berth_str prefix, struct js
         if (!json_string(k, &r->arena, &name)) {
             return base_error_memory(r->error);
         }
-        if (prefix.len + name.len + 1 > KEY_MAX) {
+        if (prefix.len + (prefix.len > 0) + name.len > KEY_MAX) {
             return base_error(r->error, BERTH_E_INVALID, "a setting's key is longer than %d bytes",
                               KEY_MAX);
         }

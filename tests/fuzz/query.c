@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * host/store: a search body becomes SQL, which SQLite must take, and an answer in JSON; what is
- * secret is neither found nor shown.
+ * host/store: a search body becomes SQL, which SQLite must take, and an answer in JSON that shows
+ * nothing secret.
  *
  * Input: a search body, a line "---", a filter (may be empty). The database is in a temporary
  * directory, made once.

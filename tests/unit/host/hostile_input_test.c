@@ -133,6 +133,34 @@ static void settings_are_read_and_written(void **state) {
     }
 }
 
+/* The longest key, 512 bytes, may be written flat and nested. */
+static void the_longest_key(void **state) {
+    (void)state;
+    static const struct {
+        int flat;
+        int nested;
+        int32_t code;
+    } cases[] = {{512, 0, BERTH_OK},
+                 {513, 0, BERTH_E_INVALID},
+                 {500, 11, BERTH_OK},
+                 {500, 12, BERTH_E_INVALID}};
+    for (size_t i = 0; i < BASE_COUNT(cases); i++) {
+        char json[1024];
+        JSON_DOC_AUTO doc = {0};
+        struct berth_error error = BASE_ERROR_INIT;
+        struct settings_layer *values = settings_layer_create();
+        struct settings_layer *resets = settings_layer_create();
+        (void)snprintf(json, sizeof json,
+                       cases[i].nested ? "{\"%0*d\":{\"%0*d\":1}}" : "{\"%0*d\":1}", cases[i].flat,
+                       0, cases[i].nested, 0);
+        assert_true(json_parse(&doc, base_cstr(json), 0, NULL));
+        assert_int_equal(settings_layer_read(values, resets, json_root(&doc), &error),
+                         cases[i].code);
+        settings_layer_destroy(values);
+        settings_layer_destroy(resets);
+    }
+}
+
 static void configuration_has_no_nul(void **state) {
     (void)state;
     static const char *const files[] = {"a: 1\n\"b\\0c\": 2\n", "a: 1\nb: \"c\\0d\"\n",
@@ -249,6 +277,7 @@ int main(void) {
         cmocka_unit_test(underscores_that_begin_no_target),
         cmocka_unit_test(yaml_is_yaml),
         cmocka_unit_test(settings_are_read_and_written),
+        cmocka_unit_test(the_longest_key),
         cmocka_unit_test(configuration_has_no_nul),
         cmocka_unit_test(searches_that_sqlite_would_refuse),
     };
