@@ -66,10 +66,10 @@ static int32_t load_schema(struct json_value stored, const char *name, struct ba
     int32_t code = json_string(stored, arena, &text)
                        ? ml_schema_compile(text, arena, out_schema, &reason)
                        : base_error_memory(&reason);
-    if (code == BERTH_E_INVALID) {
-        return ml_invalid(error, "[interface.%s]: %s", name, reason.message);
-    }
-    return code ? base_error_memory(error) : BERTH_OK;
+    return code == BERTH_OK ? BERTH_OK
+           : code == BERTH_E_NO_MEMORY
+               ? base_error_memory(error)
+               : ml_invalid(error, "[interface.%s]: %s", name, reason.message);
 }
 
 int32_t ml_interface_load(struct json_value stored, struct base_arena *arena,

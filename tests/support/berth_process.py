@@ -6,7 +6,8 @@ import pathlib
 import subprocess
 import threading
 
-from opensearchpy import OpenSearch
+from api_description import complaints
+from opensearchpy import OpenSearch, TransportError, Urllib3HttpConnection
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ.get("BERTH_BUILD", ROOT / "build" / "asan")).resolve()
@@ -19,6 +20,26 @@ PATIENCE_S = 60
 # What a report of a sanitizer begins with; it goes to stderr, among the log's lines.
 SANITIZER_MARKS = ("ERROR: AddressSanitizer", "ERROR: LeakSanitizer", "runtime error:",
                    "WARNING: ThreadSanitizer", "SUMMARY: ")
+
+
+class CheckedConnection(Urllib3HttpConnection):
+    """Checks that every answer that a client is given keeps the API's description."""
+
+    def perform_request(self, method, url, *arguments, **options):
+        try:
+            status, headers, body = super().perform_request(method, url, *arguments, **options)
+        except TransportError as refused:
+            if isinstance(refused.status_code, int):
+                self._check(method, url, refused.status_code, refused.info)
+            raise
+        if body and "json" in headers.get("content-type", ""):
+            self._check(method, url, status, json.loads(body))
+        return status, headers, body
+
+    @staticmethod
+    def _check(method, url, status, body):
+        found = complaints(method, url, status, body)
+        assert not found, "\n".join(found)
 
 
 def run(*arguments, **options):
@@ -88,7 +109,8 @@ class Berth:
     def client(self, **options):
         """opensearch-py as its users make it; retries would hide what is to be seen here."""
         return OpenSearch([{"host": self.host, "port": self.port, "scheme": self.scheme}],
-                          max_retries=0, timeout=PATIENCE_S, **options)
+                          **{"max_retries": 0, "timeout": PATIENCE_S,
+                             "connection_class": CheckedConnection, **options})
 
     def terminate(self):
         self.process.terminate()
