@@ -2,6 +2,7 @@
 #include "plugin/ml_remote/call.h"
 
 #include "base/utf8.h"
+#include "plugin/ml_remote/stats.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -23,14 +24,16 @@ static void reply(struct ml_call *call, int32_t code) {
             .size = sizeof(struct berth_reply), .status = 200, .parts = &part, .part_count = 1});
 }
 
-void ml_call_run(struct ml_plugin *plugin, ml_call_fn fn, struct berth_request *request,
-                 const struct berth_request_view *view) {
+void ml_call_run(struct ml_plugin *plugin, ml_call_fn fn, enum ml_stat_action counted,
+                 struct berth_request *request, const struct berth_request_view *view) {
     struct ml_call call = {.plugin = plugin, .request = request, .view = view};
     call.error = (struct berth_error)BASE_ERROR_INIT;
     call.settings = ml_settings_acquire(plugin);
     base_arena_init(&call.arena, ARENA_CHUNK);
     base_buf_init(&call.out, BASE_BUF_MAX_DEFAULT);
-    reply(&call, fn(&call));
+    int32_t code = fn(&call);
+    ml_stats_note_call(plugin, counted, code ? base_error_status(&call.error) : 200);
+    reply(&call, code);
     base_buf_deinit(&call.out);
     json_doc_deinit(&call.doc);
     base_arena_deinit(&call.arena);

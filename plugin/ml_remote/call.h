@@ -26,9 +26,9 @@ struct ml_call {
 
 typedef int32_t (*ml_call_fn)(struct ml_call *call);
 
-/* Runs a handler and replies. */
-void ml_call_run(struct ml_plugin *plugin, ml_call_fn fn, struct berth_request *request,
-                 const struct berth_request_view *view);
+/* Runs a handler and replies. counted: as what. */
+void ml_call_run(struct ml_plugin *plugin, ml_call_fn fn, enum ml_stat_action counted,
+                 struct berth_request *request, const struct berth_request_view *view);
 
 /*
  * Reads the body as a JSON object. Without a body: parse_exception; not JSON: the reader's types;

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "plugin/ml_remote/catalogue.h"
 
+#include "plugin/ml_remote/stats.h"
+
 #include <stdlib.h>
 
 struct ml_catalogue {
@@ -65,6 +67,7 @@ static void free_loop_model(struct ml_loop_model *model) {
     if (model) {
         ml_deployed_unref(model->deployed);
         base_buf_deinit(&model->url);
+        ml_model_stats_deinit(&model->stats);
         free(model);
     }
 }
@@ -82,6 +85,11 @@ static bool put_in_loop(struct ml_loop *loop, struct ml_deployed *deployed) {
     if (!base_map_set(&loop->models, deployed->id, model)) {
         free_loop_model(model);
         return false;
+    }
+    if (old) {
+        /* The counters are the model's, whatever is changed of it. */
+        model->stats = old->stats;
+        old->stats = (struct ml_model_stats){.predict = {0}};
     }
     free_loop_model(old);
     return true;

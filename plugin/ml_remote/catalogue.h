@@ -18,6 +18,7 @@ struct ml_loop_model {
     /* The URL where no value of a prediction has a say in it, and whether it was trusted then. */
     struct base_buf url;
     uint64_t trusted_serial; /* of the settings under which it was; 0: never */
+    struct ml_model_stats stats;
 };
 
 int32_t ml_catalogue_create(struct ml_plugin *plugin, struct ml_catalogue **out_catalogue,

@@ -43,6 +43,17 @@ int32_t ml_get_task(struct ml_call *call);
 int32_t ml_delete_task(struct ml_call *call);
 int32_t ml_search_tasks(struct ml_call *call);
 
+/* stats_handlers.c */
+int32_t ml_get_stats(struct ml_call *call);
+int32_t ml_get_stats_named(struct ml_call *call);
+int32_t ml_get_node_stats(struct ml_call *call);
+int32_t ml_get_node_stats_named(struct ml_call *call);
+
+/* profile_handlers.c */
+int32_t ml_get_profile(struct ml_call *call);
+int32_t ml_get_profile_named(struct ml_call *call);
+int32_t ml_get_profile_tasks(struct ml_call *call);
+
 /* predict.c; runs on the loop */
 void ml_predict(void *user, struct berth_request *request, const struct berth_request_view *view);
 void ml_predict_stream(void *user, struct berth_request *request,

@@ -21,6 +21,8 @@
 #include "base/error.h"
 #include "base/map.h"
 
+#include "plugin/ml_remote/stats_types.h"
+
 struct ml_settings;
 struct ml_http_client;
 struct ml_catalogue;
@@ -51,6 +53,8 @@ struct ml_plugin {
 
     /* The models that are deployed on this node: plugin/ml_remote/catalogue.h. */
     struct ml_catalogue *catalogue;
+
+    struct ml_shared_stats stats;
 };
 
 /* One per loop; touched by its thread alone. */
@@ -62,6 +66,7 @@ struct ml_loop {
     struct ml_http_client *client; /* to the remote services */
     struct ml_predict *free_predicts;
     uint32_t free_predict_count;
+    struct ml_loop_stats stats;
     void *match_data; /* of the regular expressions' library */
 };
 

@@ -9,12 +9,14 @@
 #include "plugin/ml_remote/deploy.h"
 #include "plugin/ml_remote/handlers.h"
 #include "plugin/ml_remote/settings.h"
+#include "plugin/ml_remote/stats.h"
 
 #include <stdlib.h>
 
 /* ---- memory ---- */
 
 #define ARENA_CHUNK 1024u
+#define NS_PER_US 1000u
 
 struct ml_predict *ml_predict_create(struct ml_loop *loop) {
     struct ml_predict *p = loop->free_predicts;
@@ -73,6 +75,13 @@ void ml_predict_destroy(struct ml_predict *p) {
                              .out = kept.out};
     loop->free_predicts = p;
     loop->free_predict_count++;
+}
+
+void ml_predict_note_end(struct ml_predict *p, uint32_t status) {
+    uint64_t now = base_monotonic_ns();
+    uint64_t asked = p->first.first_try_ns;
+    ml_stats_end(p->loop, p->model_id, status, (now - p->began_ns) / NS_PER_US,
+                 asked ? (now - asked) / NS_PER_US : 0);
 }
 
 /* ---- the exchanges ---- */
@@ -272,6 +281,8 @@ static void predict(struct ml_plugin *plugin, struct berth_request *request,
     p->view = view;
     p->model_id = view->params[view->param_count - 1];
     p->is_stream = is_stream;
+    p->began_ns = base_monotonic_ns();
+    ml_stats_begin(loop);
     p->error = error;
     int32_t code = ml_settings_check_remote(loop->settings, &p->error);
     code = code ? code : read_kind(p);

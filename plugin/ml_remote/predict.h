@@ -44,6 +44,7 @@ struct ml_predict {
     struct base_arena arena;
     struct base_buf out;
     char tail[ML_OUTPUT_TAIL_MAX];
+    uint64_t began_ns;
     int32_t deploy_code;
     struct berth_error error;
 };
@@ -75,6 +76,9 @@ void ml_predict_guard(struct ml_predict *predict, const struct ml_guardrail *gua
                       const char *what, struct berth_str text, ml_predict_fn then);
 /* Drops the question that is under way, if one is. */
 void ml_predict_guard_cancel(struct ml_predict *predict);
+
+/* Counts the prediction, which ends with a status. */
+void ml_predict_note_end(struct ml_predict *predict, uint32_t status);
 
 /* Replies with what came of the exchanges, or with the error. predict ends with it. */
 void ml_predict_reply(struct ml_predict *predict);

@@ -173,6 +173,7 @@ static void finish(void *user) {
     }
     (void)routes->on_cancel(p->request, NULL, NULL);
     (void)routes->stream_close(p->request, s->has_ended);
+    ml_predict_note_end(p, s->has_failed ? base_error_status(&p->error) : 200);
     ml_predict_destroy(p);
 }
 

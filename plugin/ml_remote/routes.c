@@ -3,6 +3,7 @@
  * The plugin's routes: one table.
  */
 #include "plugin/ml_remote/handlers.h"
+#include "plugin/ml_remote/stats.h"
 
 #define QUERY_MAX 4
 
@@ -72,21 +73,55 @@ static const struct row rows[] = {
 
     ON_LOOP("POST", "/_predict/{algorithm}/{model_id}", "predict", BODY, ml_predict),
 
+    ON_WORKER("GET", "/stats", "stats/nodes", NO_BODY, ml_get_stats, NULL),
+    ON_WORKER("GET", "/stats/{stat}", "stats/nodes", NO_BODY, ml_get_stats_named, NULL),
+    ON_WORKER("GET", "/{node_id}/stats", "stats/nodes", NO_BODY, ml_get_node_stats, NULL),
+    ON_WORKER("GET", "/{node_id}/stats/{stat}", "stats/nodes", NO_BODY, ml_get_node_stats_named,
+              NULL),
+    ON_WORKER("GET", "/profile", "profile/nodes", BODY, ml_get_profile, "view"),
+    ON_WORKER("GET", "/profile/models", "profile/nodes", BODY, ml_get_profile, "view"),
+    ON_WORKER("GET", "/profile/models/{model_id}", "profile/nodes", BODY, ml_get_profile_named,
+              "view"),
+    ON_WORKER("GET", "/profile/tasks", "profile/nodes", BODY, ml_get_profile_tasks, "view"),
+    ON_WORKER("GET", "/profile/tasks/{task_id}", "profile/nodes", BODY, ml_get_profile_tasks,
+              "view"),
+
     ON_WORKER("GET", "/tasks/{task_id}", "tasks/get", NO_BODY, ml_get_task, NULL),
     ON_WORKER("DELETE", "/tasks/{task_id}", "tasks/delete", NO_BODY, ml_delete_task, NULL),
     ON_WORKER("GET", "/tasks/_search", "tasks/search", BODY, ml_search_tasks, NULL),
     ON_WORKER("POST", "/tasks/_search", "tasks/search", BODY, ml_search_tasks, NULL),
 };
 
+/* Handlers whose calls are counted, and as what. */
+static const struct {
+    ml_call_fn fn;
+    enum ml_stat_action action;
+} counted[] = {
+    {ml_register_model, ML_STAT_REGISTER},
+    {ml_deploy_model, ML_STAT_DEPLOY},
+    {ml_undeploy_model, ML_STAT_UNDEPLOY},
+    {ml_undeploy_models, ML_STAT_UNDEPLOY},
+};
+
+static enum ml_stat_action counted_as(ml_call_fn fn) {
+    for (size_t i = 0; i < BASE_COUNT(counted); i++) {
+        if (counted[i].fn == fn) {
+            return counted[i].action;
+        }
+    }
+    return ML_STAT_NONE;
+}
+
 /* What a worker route is registered with: the plugin, and which row it is. */
 struct bound_row {
     struct ml_plugin *plugin;
     const struct row *row;
+    enum ml_stat_action counted;
 };
 
 static void run(void *user, struct berth_request *request, const struct berth_request_view *view) {
     const struct bound_row *bound = user;
-    ml_call_run(bound->plugin, bound->row->on_worker, request, view);
+    ml_call_run(bound->plugin, bound->row->on_worker, bound->counted, request, view);
 }
 
 static int32_t add_row(struct ml_plugin *plugin, struct bound_row *bound,
@@ -114,7 +149,7 @@ int32_t ml_routes_add(struct ml_plugin *plugin, struct berth_error *error) {
     struct bound_row *bound = base_arena_array(&plugin->arena, BASE_COUNT(rows), sizeof *bound);
     int32_t code = bound ? BERTH_OK : base_error_memory(error);
     for (size_t i = 0; i < BASE_COUNT(rows) && !code; i++) {
-        bound[i] = (struct bound_row){plugin, &rows[i]};
+        bound[i] = (struct bound_row){plugin, &rows[i], counted_as(rows[i].on_worker)};
         code = add_row(plugin, &bound[i], error);
     }
     return code;

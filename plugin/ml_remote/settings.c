@@ -201,6 +201,8 @@ static int32_t make_snapshot(struct ml_plugin *plugin, const struct berth_settin
     s->auto_deploy = get_bool(plugin, view, KEY("model_auto_deploy.enable"));
     s->max_register_tasks = get_int(plugin, view, KEY("max_register_model_tasks_per_node"));
     s->max_deploy_tasks = get_int(plugin, view, KEY("max_deploy_model_tasks_per_node"));
+    int64_t timings = get_int(plugin, view, KEY("monitoring_request_count"));
+    s->timings_kept = timings > ML_TIMINGS_MAX ? ML_TIMINGS_MAX : (uint32_t)timings;
     int64_t max_json = get_int(plugin, view, KEY("max_json_size"));
     s->max_answer = max_json < 0 ? JSON_TEXT_MAX : (uint64_t)max_json;
     int32_t code = read_rules(plugin, view, s, error);

@@ -27,7 +27,8 @@ struct ml_settings {
     bool stream_enabled;
     int64_t max_register_tasks;
     int64_t max_deploy_tasks;
-    uint64_t max_answer; /* bytes of a remote service's answer */
+    uint32_t timings_kept; /* durations a model and loop */
+    uint64_t max_answer;   /* bytes of a remote service's answer */
     struct ml_trust *trust;
     struct ml_eligibility_rules rules; /* its texts are in the arena */
     bool node_is_eligible;             /* whether this node may run remote models */

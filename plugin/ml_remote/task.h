@@ -25,4 +25,7 @@ int32_t ml_task_make(struct ml_plugin *plugin, struct base_arena *arena, const s
 /* The id of this node, in the arena; ptr NULL without memory. */
 struct berth_str ml_node_id(struct ml_plugin *plugin, struct base_arena *arena);
 
+/* Whether a list of ids and names, joined by commas, means this node; an empty one does. */
+bool ml_node_is_named(struct ml_plugin *plugin, struct berth_str list);
+
 #endif

@@ -40,7 +40,7 @@ static void replies_once_by_table(void **state) {
         struct berth_request request = {0};
         struct berth_request_view view = {.size = sizeof view, .body = base_cstr(bodies[i].body)};
         base_buf_init(&request.body, 512);
-        ml_call_run(&host.plugin, read_body, &request, &view);
+        ml_call_run(&host.plugin, read_body, ML_STAT_NONE, &request, &view);
         assert_int_equal(request.replies, 1);
         assert_int_equal(request.status, bodies[i].type ? 400 : 200);
         if (bodies[i].type) {
@@ -63,7 +63,7 @@ static void tells_that_the_answer_could_not_be_made(void **state) {
     fake_host_start(&host);
     struct berth_request request = {0};
     struct berth_request_view view = {.size = sizeof view};
-    ml_call_run(&host.plugin, overflow, &request, &view);
+    ml_call_run(&host.plugin, overflow, ML_STAT_NONE, &request, &view);
     assert_int_equal(request.replies, 1);
     assert_int_equal(request.status, 503);
     fake_host_deinit(&host);
