@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "host/store/aggregations.h"
 
+#include <stdio.h>
+
 #include "host/store/date.h"
 #include "host/store/query_internal.h"
 #include "host/store/search_sort.h"
@@ -129,20 +131,23 @@ static int32_t find_field(const struct aggregation *a, struct query *query, bool
     return code;
 }
 
+/* A number may be any; as a date it is within what a double holds exactly. */
+static void put_date(const char *name, double number, struct base_buf *out) {
+    char text[DATE_TEXT_MAX];
+    double limit = 9e15;
+    date_format((int64_t)(number > limit ? limit : number < -limit ? -limit : number), text);
+    json_member_cstr(out, name, text);
+}
+
 /* "name": value, and for a date "name_as_string" too. */
 static void put_number(const struct query_field *field, const char *name, double number,
                        struct base_buf *out) {
     json_key(out, name);
     json_put_f64(out, number);
     if (field->kind == QUERY_FIELD_DATE) {
-        BASE_BUF_AUTO key;
-        BASE_BUF_AUTO text;
-        base_buf_init(&key, 64);
-        base_buf_init(&text, 64);
-        base_buf_format(&key, "%s_as_string", name);
-        date_format(&text, (int64_t)number);
-        json_key_str(out, base_buf_view(&key));
-        json_put_string(out, base_buf_view(&text));
+        char key[64];
+        (void)snprintf(key, sizeof key, "%s_as_string", name);
+        put_date(key, number, out);
     }
 }
 
@@ -354,6 +359,7 @@ static int32_t find_buckets(const struct aggregation *a, struct terms *terms) {
     base_buf_format(&sql, " GROUP BY key HAVING n >= %lld ORDER BY ", (long long)terms->minimum);
     base_buf_str(&sql, base_buf_view(&terms->order));
     base_buf_cstr(&sql, "n DESC, key ASC");
+    code = !code && terms->order.error ? base_error_memory(terms->query.error) : code;
     sqlite3_stmt *statement = NULL;
     code = code ? code : start(&terms->query, &sql, &statement);
     code = code ? code : keep_buckets(a->all, terms, statement);
@@ -363,8 +369,6 @@ static int32_t find_buckets(const struct aggregation *a, struct terms *terms) {
 
 static void put_key(const struct query_field *field, const struct bucket *bucket,
                     struct base_buf *out) {
-    BASE_BUF_AUTO date;
-    base_buf_init(&date, 64);
     switch (field->kind) {
     case QUERY_FIELD_BOOLEAN:
         json_member_i64(out, "key", base_str_is(bucket->text, "true"));
@@ -375,8 +379,7 @@ static void put_key(const struct query_field *field, const struct bucket *bucket
         json_key(out, "key");
         sort_put_number(out, bucket->number);
         if (field->kind == QUERY_FIELD_DATE) {
-            date_format(&date, (int64_t)bucket->number);
-            json_member_string(out, "key_as_string", base_buf_view(&date));
+            put_date("key_as_string", bucket->number, out);
         }
         break;
     default:

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "host/store/date.h"
 
+#include <stdio.h>
+
 #define MS_PER_SECOND INT64_C(1000)
 #define MS_PER_MINUTE (60 * MS_PER_SECOND)
 #define MS_PER_HOUR (60 * MS_PER_MINUTE)
@@ -259,10 +261,10 @@ bool date_parse(struct berth_str text, int64_t now, bool up, int64_t *out_time) 
     return true;
 }
 
-void date_format(struct base_buf *out, int64_t time) {
+void date_format(int64_t time, char *out) {
     struct calendar c = calendar_of(time);
-    base_buf_format(out, "%04lld-%02lld-%02lldT%02lld:%02lld:%02lld.%03lldZ", (long long)c.year,
-                    (long long)c.month, (long long)c.day, (long long)(c.ms / MS_PER_HOUR),
-                    (long long)(c.ms / MS_PER_MINUTE % 60), (long long)(c.ms / MS_PER_SECOND % 60),
-                    (long long)(c.ms % MS_PER_SECOND));
+    (void)snprintf(out, DATE_TEXT_MAX, "%04lld-%02lld-%02lldT%02lld:%02lld:%02lld.%03lldZ",
+                   (long long)c.year, (long long)c.month, (long long)c.day,
+                   (long long)(c.ms / MS_PER_HOUR), (long long)(c.ms / MS_PER_MINUTE % 60),
+                   (long long)(c.ms / MS_PER_SECOND % 60), (long long)(c.ms % MS_PER_SECOND));
 }

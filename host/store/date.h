@@ -6,7 +6,7 @@
 #ifndef HOST_STORE_DATE_H
 #define HOST_STORE_DATE_H
 
-#include "base/buf.h"
+#include "base/str.h"
 
 /*
  * now: what "now" is. up: what the text leaves open, and what /unit cuts off, becomes the last
@@ -14,7 +14,10 @@
  */
 bool date_parse(struct berth_str text, int64_t now, bool up, int64_t *out_time);
 
-/* Appends a time as 2024-05-01T12:00:00.000Z. */
-void date_format(struct base_buf *out, int64_t time);
+/* What a date needs as text, with its end. */
+#define DATE_TEXT_MAX 48u
+
+/* Writes a time as 2024-05-01T12:00:00.000Z; out has room for DATE_TEXT_MAX bytes. */
+void date_format(int64_t time, char *out);
 
 #endif
