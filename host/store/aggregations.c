@@ -100,7 +100,7 @@ static int32_t start(const struct query *query, const struct base_buf *sql,
     if (sql->error) {
         return base_error_memory(query->error);
     }
-    int32_t code = query_run_passages(query);
+    int32_t code = query_run_steps(query);
     return code ? code : query_prepare(query, base_buf_view(sql), out_statement);
 }
 

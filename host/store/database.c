@@ -44,12 +44,12 @@ static const char *const schema[] = {
 #define SCHEMA_VERSION ((int64_t)BASE_COUNT(schema))
 
 /*
- * What a reader keeps while it searches. scored: the documents that the n-th full-text condition
- * finds; found: those that the whole query finds.
+ * What a reader keeps while it searches. scored: the documents that the n-th step of a query
+ * finds (host/store/query.h); found: those that the whole query finds.
  */
 static const char reader_schema[] =
-    "CREATE TEMP TABLE scored(condition INTEGER NOT NULL, doc INTEGER NOT NULL,"
-    " score REAL NOT NULL, PRIMARY KEY(condition, doc)) WITHOUT ROWID;"
+    "CREATE TEMP TABLE scored(step INTEGER NOT NULL, doc INTEGER NOT NULL,"
+    " score REAL NOT NULL, PRIMARY KEY(step, doc)) WITHOUT ROWID;"
     "CREATE TEMP TABLE found(row INTEGER PRIMARY KEY, score REAL NOT NULL);";
 
 static const char *const texts[SQL_STATEMENTS] = {
@@ -87,6 +87,10 @@ static const char *const texts[SQL_STATEMENTS] = {
     [SQL_PASSAGE_DELETE] = "DELETE FROM passage WHERE rowid BETWEEN ?1 AND ?2",
     [SQL_PASSAGE_INSERT] = "INSERT INTO passage(rowid, words, name) VALUES(?1, ?2, ?3)",
     [SQL_SCORED_CLEAR] = "DELETE FROM temp.scored",
+    [SQL_SCORED_INSERT] =
+        "WITH hit(doc, score) AS MATERIALIZED (SELECT rowid / ?4, -bm25(passage) FROM passage"
+        " WHERE passage MATCH ?2 AND (?3 IS NULL OR name = ?3))"
+        " INSERT INTO temp.scored SELECT ?1, doc, sum(score) FROM hit GROUP BY doc",
     [SQL_SEQ_GET] = "SELECT value FROM state WHERE name = 'seq_no'",
     [SQL_SEQ_SET] = "UPDATE state SET value = ?1 WHERE name = 'seq_no'",
 };

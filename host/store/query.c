@@ -132,39 +132,71 @@ int32_t query_execute(const struct query *query, const struct base_buf *sql) {
     return code < 0 ? code : BERTH_OK;
 }
 
+int32_t query_add_step(struct query *query, struct query_step step, struct query_clause *out) {
+    struct query_step *kept = base_arena_alloc(&query->arena, sizeof *kept);
+    if (!kept) {
+        return base_error_memory(query->error);
+    }
+    *kept = step;
+    if (query->last_step) {
+        query->last_step->next = kept;
+    } else {
+        query->steps = kept;
+    }
+    query->last_step = kept;
+    uint32_t number = query->step_count++;
+    BASE_BUF_AUTO sql;
+    base_buf_init(&sql, QUERY_SQL_MAX);
+    base_buf_format(&sql, "d.row IN (SELECT doc FROM temp.scored WHERE step = %u)", number);
+    *out = (struct query_clause){0};
+    int32_t code = query_keep(query, &sql, &out->condition);
+    base_buf_clear(&sql);
+    base_buf_format(&sql,
+                    "coalesce((SELECT s.score FROM temp.scored s WHERE s.step = %u"
+                    " AND s.doc = d.row), 0)",
+                    number);
+    return code ? code : query_keep(query, &sql, &out->score);
+}
+
+static int32_t run_clause(const struct query *query, uint32_t number,
+                          const struct query_clause *clause) {
+    BASE_BUF_AUTO sql;
+    base_buf_init(&sql, QUERY_SQL_MAX * 4);
+    base_buf_format(&sql, "INSERT INTO temp.scored SELECT %u, d.row, ", number);
+    base_buf_str(&sql, clause->score);
+    base_buf_format(&sql, " FROM doc d WHERE d.idx = %lld AND ", (long long)query->index);
+    base_buf_str(&sql, clause->condition);
+    return query_execute(query, &sql);
+}
+
 /*
  * bm25 weighs by the passages of all fields and indices: what a word's rarity counts differs a
  * little from an index of its own, the order within one word's hits does not. It is negative, the
  * better the lower.
  */
-int32_t query_run_passages(const struct query *query) {
-    sqlite3_stmt *insert = NULL;
-    static const char sql[] =
-        "WITH hit(doc, score) AS MATERIALIZED (SELECT rowid / ?4, -bm25(passage) FROM passage"
-        " WHERE passage MATCH ?2 AND (?3 IS NULL OR name = ?3))"
-        " INSERT INTO temp.scored SELECT ?1, doc, sum(score) FROM hit GROUP BY doc";
-    if (!query->passages) {
-        return BERTH_OK;
+static int32_t run_match(const struct query *query, uint32_t number,
+                         const struct query_step *step) {
+    sqlite3_stmt *insert = database_statement(query->db, SQL_SCORED_INSERT);
+    database_bind_i64(insert, 1, number);
+    database_bind_str(insert, 2, step->match);
+    if (step->field.ptr) {
+        database_bind_str(insert, 3, step->field);
+    } else {
+        database_bind_null(insert, 3);
     }
+    database_bind_i64(insert, 4, STORE_PASSAGES_MAX);
+    return database_run(query->db, insert, query->error);
+}
+
+int32_t query_run_steps(const struct query *query) {
     struct database *db = query->db;
-    int32_t code = database_run(db, database_statement(db, SQL_SCORED_CLEAR), query->error);
-    if (!code && sqlite3_prepare_v2(db->handle, sql, sizeof sql, &insert, NULL) != SQLITE_OK) {
-        code = database_error(db, query->error);
+    uint32_t number = 0;
+    int32_t code = query->steps
+                       ? database_run(db, database_statement(db, SQL_SCORED_CLEAR), query->error)
+                       : BERTH_OK;
+    for (const struct query_step *s = query->steps; s && !code; s = s->next, number++) {
+        code = s->match.ptr ? run_match(query, number, s) : run_clause(query, number, &s->clause);
     }
-    int64_t number = 0;
-    for (struct query_passage *p = query->passages; p && !code; p = p->next) {
-        (void)sqlite3_reset(insert);
-        database_bind_i64(insert, 1, number++);
-        database_bind_str(insert, 2, p->match);
-        if (p->field.ptr) {
-            database_bind_str(insert, 3, p->field);
-        } else {
-            database_bind_null(insert, 3);
-        }
-        database_bind_i64(insert, 4, STORE_PASSAGES_MAX);
-        code = database_run(db, insert, query->error);
-    }
-    (void)sqlite3_finalize(insert);
     return code;
 }
 

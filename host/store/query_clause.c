@@ -7,8 +7,8 @@
 /* Arguments of SQLite's max(). */
 #define BEST_MAX 100u
 
-const struct query_clause query_everything = {BERTH_STR_INIT("1"), BERTH_STR_INIT("1.0")};
-const struct query_clause query_nothing = {BERTH_STR_INIT("0"), BERTH_STR_INIT("0")};
+const struct query_clause query_everything = {BERTH_STR_INIT("1"), BERTH_STR_INIT("1.0"), 0};
+const struct query_clause query_nothing = {BERTH_STR_INIT("0"), BERTH_STR_INIT("0"), 0};
 
 struct query_part {
     struct query_part *next;
@@ -89,8 +89,20 @@ static int32_t join_scores(struct query *query, const struct query_parts *parts,
     return query_keep(query, &sql, out);
 }
 
-int32_t query_join(struct query *query, const struct query_parts *parts, int64_t minimum,
-                   struct query_clause *out) {
+/* Sets the height of a clause that has just been made; a high one becomes a step of its own. */
+static int32_t settle(struct query *query, uint32_t height, struct query_clause *clause) {
+    clause->height = height;
+    if (height <= QUERY_HEIGHT_MAX) {
+        return BERTH_OK;
+    }
+    bool scores = has_score(clause);
+    int32_t code = query_add_step(query, (struct query_step){.clause = *clause}, clause);
+    clause->score = scores ? clause->score : BERTH_STR("0");
+    return code;
+}
+
+static int32_t join(struct query *query, const struct query_parts *parts, int64_t minimum,
+                    struct query_clause *out) {
     BASE_BUF_AUTO sql;
     base_buf_init(&sql, QUERY_SQL_MAX);
     if (minimum > parts->should_count) {
@@ -113,11 +125,25 @@ int32_t query_join(struct query *query, const struct query_parts *parts, int64_t
     return code ? code : join_scores(query, parts, &out->score);
 }
 
+static uint32_t height_over(const struct query_parts *parts) {
+    uint32_t height = 0;
+    for (const struct query_part *p = parts->first; p; p = p->next) {
+        height = p->clause.height > height ? p->clause.height : height;
+    }
+    return height + 1;
+}
+
+int32_t query_join(struct query *query, const struct query_parts *parts, int64_t minimum,
+                   struct query_clause *out) {
+    int32_t code = join(query, parts, minimum, out);
+    return code ? code : settle(query, height_over(parts), out);
+}
+
 int32_t query_join_best(struct query *query, const struct query_parts *parts, double tie,
                         struct query_clause *out) {
-    int32_t code = query_join(query, parts, 1, out);
+    int32_t code = join(query, parts, 1, out);
     if (code || parts->count < 2 || !query->is_scored) {
-        return code;
+        return code ? code : settle(query, height_over(parts), out);
     }
     if (parts->count > BEST_MAX) {
         return query_argument_error(query, "a search takes the best of at most %u", BEST_MAX);
@@ -139,7 +165,8 @@ int32_t query_join_best(struct query *query, const struct query_parts *parts, do
         base_buf_str(&sql, out->score);
     }
     base_buf_char(&sql, ')');
-    return code ? code : query_keep(query, &sql, &out->score);
+    code = code ? code : query_keep(query, &sql, &out->score);
+    return code ? code : settle(query, height_over(parts), out);
 }
 
 /* ---- minimum_should_match ---- */
@@ -216,7 +243,8 @@ int32_t query_boost_by(struct query *query, double boost, struct query_clause *c
     base_buf_cstr(&sql, " * ");
     int32_t code = query_put_number(query, &sql, boost);
     base_buf_char(&sql, ')');
-    return code ? code : query_keep(query, &sql, &clause->score);
+    code = code ? code : query_keep(query, &sql, &clause->score);
+    return code ? code : settle(query, clause->height + 1, clause);
 }
 
 int32_t query_boost(struct query *query, struct json_value boost, struct query_clause *clause) {

@@ -71,35 +71,14 @@ static void put_phrase(struct base_buf *out, const struct word_list *words, int6
 }
 
 /* The clause of what the full-text index finds. */
-static int32_t add_passage(struct query *query, const struct query_field *field,
-                           const struct base_buf *match, struct query_clause *out) {
-    struct query_passage *passage = base_arena_alloc(&query->arena, sizeof *passage);
-    struct berth_str kept;
-    int32_t code = passage ? query_keep(query, match, &kept) : base_error_memory(query->error);
-    if (code) {
-        return code;
-    }
-    *passage = (struct query_passage){.match = kept};
+static int32_t add_match(struct query *query, const struct query_field *field,
+                         const struct base_buf *match, struct query_clause *out) {
+    struct query_step step = {0};
     if (field->kind != QUERY_FIELD_ANY) {
-        passage->field = field->name;
+        step.field = field->name;
     }
-    if (query->last_passage) {
-        query->last_passage->next = passage;
-    } else {
-        query->passages = passage;
-    }
-    query->last_passage = passage;
-    BASE_BUF_AUTO sql;
-    base_buf_init(&sql, QUERY_SQL_MAX);
-    uint32_t number = query->passage_count++;
-    base_buf_format(&sql, "d.row IN (SELECT doc FROM temp.scored WHERE condition = %u)", number);
-    code = query_keep(query, &sql, &out->condition);
-    base_buf_clear(&sql);
-    base_buf_format(&sql,
-                    "coalesce((SELECT s.score FROM temp.scored s WHERE s.condition = %u"
-                    " AND s.doc = d.row), 0)",
-                    number);
-    return code ? code : query_keep(query, &sql, &out->score);
+    int32_t code = query_keep(query, match, &step.match);
+    return code ? code : query_add_step(query, step, out);
 }
 
 /* Gives a clause the score of any of the words. */
@@ -112,7 +91,7 @@ static int32_t score_words(struct query *query, const struct query_field *field,
     base_buf_init(&match, QUERY_SQL_MAX);
     put_each(&match, words, " OR ");
     struct query_clause scored;
-    int32_t code = add_passage(query, field, &match, &scored);
+    int32_t code = add_match(query, field, &match, &scored);
     clause->score = scored.score;
     return code;
 }
@@ -171,7 +150,7 @@ static int32_t match_phrase(struct query *query, const struct query_field *field
     if (match->form == QUERY_PHRASE_PREFIX) {
         base_buf_cstr(&text, " *");
     }
-    return add_passage(query, field, &text, out);
+    return add_match(query, field, &text, out);
 }
 
 int32_t query_match_field(struct query *query, const struct query_field *field,

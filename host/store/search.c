@@ -189,7 +189,7 @@ static int32_t find(struct search *s, const struct query_clause *clause) {
         base_buf_cstr(&sql, " WHERE score >= ");
         code = query_put_number(&s->query, &sql, s->minimum_score);
     }
-    code = code ? code : query_run_passages(&s->query);
+    code = code ? code : query_run_steps(&s->query);
     return code ? code : query_execute(&s->query, &sql);
 }
 
@@ -210,7 +210,7 @@ static int32_t narrow_hits(struct search *s) {
                             " (SELECT d.row FROM doc d WHERE ");
         base_buf_str(&sql, clause.condition);
         base_buf_char(&sql, ')');
-        code = query_run_passages(&query);
+        code = query_run_steps(&query);
     }
     code = code ? code : query_execute(&query, &sql);
     query_deinit(&query);

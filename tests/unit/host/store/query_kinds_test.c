@@ -328,6 +328,42 @@ static void keeps_to_its_limits(void **state) {
     }
 }
 
+/* SQLite's parser follows about a hundred open brackets: what is deeper is found in steps. */
+static void finds_through_all_levels(void **state) {
+    struct test_store *t = *state;
+    static const struct {
+        const char *open;
+        const char *close;
+        const char *ids;
+    } cases[] = {
+        {"{\"bool\":{\"must\":[", "]}}", "1 2"},
+        {"{\"bool\":{\"should\":[{\"term\":{\"size\":300}},", "]}}", "1 2 3"},
+        {"{\"bool\":{\"filter\":", "}}", "1 2"},
+        {"{\"bool\":{\"must_not\":", "}}", "3 4"},
+        {"{\"dis_max\":{\"tie_breaker\":0.5,\"queries\":[{\"term\":{\"size\":300}},", "]}}",
+         "1 2 3"},
+        {"{\"constant_score\":{\"boost\":2,\"filter\":", "}}", "1 2"},
+        {"{\"nested\":{\"path\":\"x\",\"query\":", ",\"boost\":1.5}}", "1 2"},
+    };
+    for (size_t i = 0; i < BASE_COUNT(cases); i++) {
+        for (int scored = 0; scored < 2; scored++) {
+            BASE_BUF_AUTO body;
+            base_buf_init(&body, 65536);
+            base_buf_format(&body, "{\"sort\":[\"_id\"%s],\"query\":", scored ? ",\"_score\"" : "");
+            for (int k = 0; k < 31; k++) {
+                base_buf_cstr(&body, cases[i].open);
+            }
+            base_buf_cstr(&body, "{\"match_phrase\":{\"name\":\"zebra\"}}");
+            for (int k = 0; k < 31; k++) {
+                base_buf_cstr(&body, cases[i].close);
+            }
+            base_buf_cstr(&body, "}");
+            base_buf_char(&body, '\0');
+            assert_hits(t->store, INDEX, body.ptr, cases[i].ids);
+        }
+    }
+}
+
 /* Updates that are to be seen later: words and phrases stay the old ones until a refresh. */
 static void passages_are_refreshed_with_the_fields(void **state) {
     struct test_store *t = *state;
@@ -381,6 +417,7 @@ int main(void) {
         WITH_MODELS(finds_what_the_query_asks_for),
         WITH_MODELS(refuses_what_it_does_not_know),
         WITH_MODELS(keeps_to_its_limits),
+        WITH_MODELS(finds_through_all_levels),
         WITH_MODELS(passages_are_refreshed_with_the_fields),
         WITH_MODELS(survives_each_failed_allocation),
     };
