@@ -160,7 +160,7 @@ static const char *const range_names[] = {
 
 int32_t query_of_range(struct query *query, struct json_value body, struct query_clause *out) {
     struct berth_str name;
-    struct json_value value;
+    struct json_value value = JSON_NONE;
     struct query_field field;
     struct query_bound list[BASE_COUNT(bounds)];
     size_t count = 0;

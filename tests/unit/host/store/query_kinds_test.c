@@ -243,6 +243,7 @@ static const struct {
     {QUERY("{\"wildcard\":{\"created\":\"1*\"}}"), SHARD, "[created] is no text"},
     {QUERY("{\"term\":{\"name\":{\"value\":\"x\",\"boost\":-1}}}"), PARSING, "negative"},
     {QUERY("{\"term\":{\"name\":{\"value\":\"x\",\"boost\":\"y\"}}}"), PARSING, "[boost]"},
+    {QUERY("{\"range\":{\"size\":{\"gt\":1},\"name\":{}}}"), PARSING, "one field"},
     {QUERY("{\"nested\":{\"query\":{\"match_all\":{}}}}"), PARSING, "[path]"},
     {QUERY("{\"constant_score\":{}}"), PARSING, "[filter]"},
     {QUERY("{\"dis_max\":{}}"), PARSING, "[queries]"},
