@@ -157,11 +157,15 @@ static int32_t read_value(struct string_query *s, struct value *out) {
     return peek_char(s, 0) == '"' ? read_quoted(s, out) : read_word(s, out);
 }
 
+static bool is_anything(const struct value *value) {
+    return value->is_pattern && base_str_is(value->pattern, "*");
+}
+
 /* ---- one value over the fields ---- */
 
 static int32_t value_in_field(struct string_query *s, const struct query_field *field,
                               const struct value *value, struct query_clause *out) {
-    if (value->is_pattern && base_str_is(value->pattern, "*")) {
+    if (is_anything(value)) {
         if (field->kind == QUERY_FIELD_ANY) {
             *out = query_everything;
             return BERTH_OK;
@@ -199,7 +203,9 @@ static int32_t range_in_targets(struct string_query *s, const struct query_targe
     if (targets->count != 1 || targets->list[0].field.kind == QUERY_FIELD_ANY) {
         return syntax_error(s, "a range needs a field before it");
     }
-    return query_between(s->query, &targets->list[0].field, bounds, count, out);
+    const struct query_field *field = &targets->list[0].field;
+    return count ? query_between(s->query, field, bounds, count, out)
+                 : query_has(s->query, field->name, out);
 }
 
 /* [a TO b}, where * is no bound. */
@@ -227,14 +233,13 @@ static int32_t read_interval(struct string_query *s, const struct query_targets 
     }
     s->at++;
     bool closed_high = end == ']';
-    if (!low.is_pattern) {
+    if (!is_anything(&low)) {
         bounds[count++] = (struct query_bound){closed_low ? ">=" : ">", low.text, !closed_low};
     }
-    if (!high.is_pattern) {
+    if (!is_anything(&high)) {
         bounds[count++] = (struct query_bound){closed_high ? "<=" : "<", high.text, closed_high};
     }
-    return count ? range_in_targets(s, targets, bounds, count, out)
-                 : query_has(s->query, targets->list[0].field.name, out);
+    return range_in_targets(s, targets, bounds, count, out);
 }
 
 /* >=1, <5 */
