@@ -226,7 +226,7 @@ static void refuses_what_is_nested_too_deep_or_too_long(void **state) {
     base_buf_cstr(&body, "}");
     base_buf_char(&body, '\0');
     assert_int_equal(try_search(t->store, INDEX, body.ptr, NULL, &answer, &error), BERTH_E_PARSE);
-    assert_non_null(strstr(error.message, "more than 10 deep"));
+    assert_non_null(strstr(error.message, "more than 32 deep"));
     base_buf_clear(&body);
     base_buf_cstr(&body, "{\"query\":{\"ids\":{\"values\":[\"x\"");
     for (int i = 0; i < 20000; i++) {
