@@ -237,17 +237,20 @@ int32_t router_reply(struct berth_request *request, const struct berth_reply *re
 }
 
 void rest_put_error(struct base_buf *out, const struct berth_error *error) {
+    struct berth_str cause = base_cstr(base_error_type(error));
+    struct berth_str type;
+    (void)base_str_split(&cause, '/', &type);
     json_open_object(out);
     json_key(out, "error");
     json_open_object(out);
     json_key(out, "root_cause");
     json_open_array(out);
     json_open_object(out);
-    json_member_cstr(out, "type", base_error_type(error));
+    json_member_string(out, "type", cause.ptr ? cause : type);
     json_member_cstr(out, "reason", error->message);
     json_close_object(out);
     json_close_array(out);
-    json_member_cstr(out, "type", base_error_type(error));
+    json_member_string(out, "type", type);
     json_member_cstr(out, "reason", error->message);
     json_close_object(out);
     json_member_u64(out, "status", base_error_status(error));

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "host/store/database.h"
 
+#include "host/store/wildcard.h"
+
 #include <stdlib.h>
 
-/* Written into the file; a file of a later schema is refused. */
-#define SCHEMA_VERSION 1
 /* "BRTH": tells this program's files from others. */
 #define APPLICATION_ID 0x42525448
 /* KiB of pages that a connection keeps. */
@@ -16,9 +16,13 @@
  * idx: the indices, and whether a document was ever written to one.
  * doc: the documents; seen_*: what searches go on to show of one whose new state waits for a
  * refresh, else NULL. field: what searches look at, one row a value (host/store/mapping.h).
- * state: the last sequence number.
+ * state: the last sequence number. passage: words of texts, for phrases and scores; they are cut
+ * already (host/store/words.h), and so its tokenizer only parts them at the spaces.
+ *
+ * Each step makes a file of the version before into one of the next; a file of a later version is
+ * refused. An index whose mapping is taken away is indexed anew when it is declared.
  */
-static const char schema[] =
+static const char *const schema[] = {
     "CREATE TABLE idx(id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, mapping TEXT NOT NULL,"
     " used INTEGER NOT NULL DEFAULT 0);"
     "CREATE TABLE doc(row INTEGER PRIMARY KEY, idx INTEGER NOT NULL, id TEXT NOT NULL,"
@@ -31,10 +35,26 @@ static const char schema[] =
     "CREATE INDEX field_text ON field(idx, name, text);"
     "CREATE INDEX field_number ON field(idx, name, number);"
     "CREATE TABLE state(name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;"
-    "INSERT INTO state VALUES('seq_no', -1);";
+    "INSERT INTO state VALUES('seq_no', -1);",
+    "CREATE VIRTUAL TABLE passage USING fts5(words, name UNINDEXED,"
+    " tokenize = \"ascii tokenchars '_.:,;'''\");"
+    "UPDATE idx SET mapping = '';",
+};
+/* Written into the file. */
+#define SCHEMA_VERSION ((int64_t)BASE_COUNT(schema))
+
+/*
+ * What a reader keeps while it searches. scored: the documents that the n-th step of a query
+ * finds (host/store/query.h); found: those that the whole query finds.
+ */
+static const char reader_schema[] =
+    "CREATE TEMP TABLE scored(step INTEGER NOT NULL, doc INTEGER NOT NULL,"
+    " score REAL NOT NULL, PRIMARY KEY(step, doc)) WITHOUT ROWID;"
+    "CREATE TEMP TABLE found(row INTEGER PRIMARY KEY, score REAL NOT NULL);";
 
 static const char *const texts[SQL_STATEMENTS] = {
     [SQL_BEGIN] = "BEGIN IMMEDIATE",
+    [SQL_BEGIN_READ] = "BEGIN",
     [SQL_COMMIT] = "COMMIT",
     [SQL_ROLLBACK] = "ROLLBACK",
     [SQL_INDEX_FIND] = "SELECT id, mapping, used FROM idx WHERE name = ?1",
@@ -63,6 +83,14 @@ static const char *const texts[SQL_STATEMENTS] = {
     [SQL_FIELD_DELETE] = "DELETE FROM field WHERE doc = ?1",
     [SQL_FIELD_INSERT] = "INSERT INTO field(doc, idx, name, text, number)"
                          " VALUES(?1, ?2, ?3, ?4, ?5)",
+    [SQL_FIELD_KIND] = "SELECT number IS NOT NULL FROM field WHERE idx = ?1 AND name = ?2 LIMIT 1",
+    [SQL_PASSAGE_DELETE] = "DELETE FROM passage WHERE rowid BETWEEN ?1 AND ?2",
+    [SQL_PASSAGE_INSERT] = "INSERT INTO passage(rowid, words, name) VALUES(?1, ?2, ?3)",
+    [SQL_SCORED_CLEAR] = "DELETE FROM temp.scored",
+    [SQL_SCORED_INSERT] =
+        "WITH hit(doc, score) AS MATERIALIZED (SELECT rowid / ?4, -bm25(passage) FROM passage"
+        " WHERE passage MATCH ?2 AND (?3 IS NULL OR name = ?3))"
+        " INSERT INTO temp.scored SELECT ?1, doc, sum(score) FROM hit GROUP BY doc",
     [SQL_SEQ_GET] = "SELECT value FROM state WHERE name = 'seq_no'",
     [SQL_SEQ_SET] = "UPDATE state SET value = ?1 WHERE name = 'seq_no'",
 };
@@ -109,6 +137,18 @@ static int32_t read_pragma(struct database *db, const char *sql, int64_t *out_va
     return code;
 }
 
+static int32_t take_steps(struct database *db, int64_t version, struct berth_error *error) {
+    char pragmas[128];
+    (void)sqlite3_snprintf(sizeof pragmas, pragmas,
+                           "PRAGMA application_id = %d; PRAGMA user_version = %lld; COMMIT",
+                           APPLICATION_ID, (long long)SCHEMA_VERSION);
+    int32_t code = execute(db, "BEGIN IMMEDIATE", error);
+    for (int64_t step = version < 0 ? 0 : version; step < SCHEMA_VERSION && !code; step++) {
+        code = execute(db, schema[step], error);
+    }
+    return code ? code : execute(db, pragmas, error);
+}
+
 static int32_t make_schema(struct database *db, const char *path, struct berth_error *error) {
     int64_t version = 0;
     int64_t application = 0;
@@ -119,26 +159,21 @@ static int32_t make_schema(struct database *db, const char *path, struct berth_e
     if (code) {
         return code;
     }
-    if (version == 0 && application == 0) {
-        char pragmas[128];
-        (void)sqlite3_snprintf(sizeof pragmas, pragmas,
-                               "PRAGMA application_id = %d; PRAGMA user_version = %d;",
-                               APPLICATION_ID, SCHEMA_VERSION);
-        code = execute(db, "BEGIN IMMEDIATE", error);
-        code = code ? code : execute(db, schema, error);
-        code = code ? code : execute(db, pragmas, error);
-        return code ? code : execute(db, "COMMIT", error);
-    }
-    if (application != APPLICATION_ID) {
+    if (application != APPLICATION_ID && (version || application)) {
         return base_error(error, BERTH_E_CORRUPT, "[%s] is not a document store of Berth", path);
     }
     if (version > SCHEMA_VERSION) {
         return base_error(error, BERTH_E_UNSUPPORTED,
                           "[%s] was written by a later version of Berth: its schema is %lld, this "
-                          "program's %d",
-                          path, (long long)version, SCHEMA_VERSION);
+                          "program's %lld",
+                          path, (long long)version, (long long)SCHEMA_VERSION);
     }
-    return BERTH_OK;
+    return version == SCHEMA_VERSION ? BERTH_OK : take_steps(db, version, error);
+}
+
+static int32_t prepare_reader(struct database *db, struct berth_error *error) {
+    int32_t code = execute(db, reader_schema, error);
+    return code || wildcard_register(db->handle) == SQLITE_OK ? code : database_error(db, error);
 }
 
 int32_t database_open(const char *path, bool writer, bool sync_full, struct database **out_db,
@@ -164,8 +199,8 @@ int32_t database_open(const char *path, bool writer, bool sync_full, struct data
         (void)sqlite3_busy_timeout(db->handle, BUSY_TIMEOUT_MS);
         code = execute(db, pragmas, error);
     }
-    if (!code && writer) {
-        code = make_schema(db, path, error);
+    if (!code) {
+        code = writer ? make_schema(db, path, error) : prepare_reader(db, error);
     }
     if (code) {
         database_close(db);

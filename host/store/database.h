@@ -12,6 +12,7 @@
 /* Statements that are kept prepared; the text of each stands in database.c. */
 enum statement {
     SQL_BEGIN,
+    SQL_BEGIN_READ,
     SQL_COMMIT,
     SQL_ROLLBACK,
     SQL_INDEX_FIND,
@@ -30,6 +31,11 @@ enum statement {
     SQL_DOC_SEE,
     SQL_FIELD_DELETE,
     SQL_FIELD_INSERT,
+    SQL_FIELD_KIND,
+    SQL_PASSAGE_DELETE,
+    SQL_PASSAGE_INSERT,
+    SQL_SCORED_CLEAR,
+    SQL_SCORED_INSERT,
     SQL_SEQ_GET,
     SQL_SEQ_SET,
     SQL_STATEMENTS,

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "host/store/mapping.h"
 
-#include "base/utf8.h"
+#include "host/store/date.h"
+#include "host/store/words.h"
 
-#include <ctype.h>
 #include <stdlib.h>
 
 #define ARENA_CHUNK 2048
@@ -19,7 +19,6 @@ struct mapping {
     struct field *fields; /* few: looked through in order */
     size_t count;
     size_t cap;
-    struct base_buf secrets;
     struct base_arena arena;
 };
 
@@ -29,7 +28,7 @@ static const struct {
 } type_names[] = {
     {"text", FIELD_TEXT},      {"keyword", FIELD_KEYWORD},    {"long", FIELD_NUMBER},
     {"integer", FIELD_NUMBER}, {"double", FIELD_NUMBER},      {"float", FIELD_NUMBER},
-    {"date", FIELD_NUMBER},    {"boolean", FIELD_BOOLEAN},    {"object", FIELD_OBJECT},
+    {"date", FIELD_DATE},      {"boolean", FIELD_BOOLEAN},    {"object", FIELD_OBJECT},
     {"nested", FIELD_OBJECT},  {"flat_object", FIELD_OBJECT}, {"secret", FIELD_SECRET},
 };
 
@@ -48,11 +47,7 @@ static int32_t add_field(struct mapping *mapping, struct berth_str path, enum fi
         return BERTH_E_NO_MEMORY;
     }
     mapping->fields[mapping->count++] = (struct field){copy, type};
-    if (type == FIELD_SECRET) {
-        base_buf_format(&mapping->secrets, "%s-" BASE_FMT, mapping->secrets.len ? "," : "",
-                        BASE_ARG(path));
-    }
-    return mapping->secrets.error;
+    return BERTH_OK;
 }
 
 static bool join_path(struct berth_str prefix, struct berth_str name, char *out,
@@ -116,7 +111,6 @@ int32_t mapping_create(struct berth_str text, struct mapping **out_mapping,
         return base_error_memory(error);
     }
     base_arena_init(&mapping->arena, ARENA_CHUNK);
-    base_buf_init(&mapping->secrets, BASE_BUF_MAX_DEFAULT);
     JSON_DOC_AUTO doc = {0};
     struct json_error fault;
     int32_t code = BERTH_OK;
@@ -138,7 +132,6 @@ int32_t mapping_create(struct berth_str text, struct mapping **out_mapping,
 void mapping_destroy(struct mapping *mapping) {
     if (mapping) {
         base_arena_deinit(&mapping->arena);
-        base_buf_deinit(&mapping->secrets);
         free(mapping->fields);
         free(mapping);
     }
@@ -153,63 +146,14 @@ enum field_type mapping_type(const struct mapping *mapping, struct berth_str pat
     return FIELD_UNMAPPED;
 }
 
-struct berth_str mapping_secret_filter(const struct mapping *mapping) {
-    return base_buf_view(&mapping->secrets);
-}
-
-/* ---- words ---- */
-
-static uint32_t decode(const unsigned char *p, size_t len) {
-    uint32_t c = len == 1 ? p[0] : p[0] & (0xffu >> (len + 1));
-    for (size_t i = 1; i < len; i++) {
-        c = c << 6 | (p[i] & 0x3fu);
+bool mapping_field(const struct mapping *mapping, size_t at, struct berth_str *out_path,
+                   enum field_type *out_type) {
+    if (at >= mapping->count) {
+        return false;
     }
-    return c;
-}
-
-/*
- * Letters, digits and underscores of any script make words. Characters beyond ASCII count as
- * letters but for the blocks of punctuation and spaces; lower case is ASCII's and Latin-1's.
- */
-static bool is_word_character(uint32_t c) {
-    if (c < 0x80) {
-        return isalnum((int)c) || c == '_';
-    }
-    return !(c < 0xaa || c == 0xab || c == 0xac ||
-             (c > 0xac && c < 0xb5 && c != 0xb2 && c != 0xb3) || (c > 0xb5 && c < 0xb9) ||
-             c == 0xbb || c == 0xbf || c == 0xd7 || c == 0xf7 || (c >= 0x2000 && c <= 0x206f) ||
-             (c >= 0x3000 && c <= 0x3004) || (c >= 0x3008 && c <= 0x3020) ||
-             (c >= 0xff00 && c <= 0xff0f));
-}
-
-static uint32_t lower(uint32_t c) {
-    if (c < 0x80) {
-        return (uint32_t)tolower((int)c);
-    }
-    bool latin = c >= 0xc0 && c <= 0xde && c != 0xd7;
-    bool greek = c >= 0x391 && c <= 0x3a9;
-    bool cyrillic = c >= 0x410 && c <= 0x42f;
-    return latin || greek || cyrillic ? c + 0x20 : c >= 0x400 && c <= 0x40f ? c + 0x50 : c;
-}
-
-bool mapping_next_word(struct berth_str *rest, char *out, size_t *out_len) {
-    const unsigned char *p = (const unsigned char *)rest->ptr;
-    const unsigned char *end = p + rest->len;
-    size_t len = 0;
-    while (p < end) {
-        size_t width = base_utf8_length(p, end);
-        width = width ? width : 1;
-        uint32_t c = decode(p, width);
-        p += width;
-        if (is_word_character(c)) {
-            len += base_utf8_encode(lower(c), out + len);
-        } else if (len) {
-            break;
-        }
-    }
-    *rest = base_str((const char *)p, (size_t)(end - p));
-    *out_len = len;
-    return len > 0;
+    *out_path = mapping->fields[at].path;
+    *out_type = mapping->fields[at].type;
+    return true;
 }
 
 /* ---- rows ---- */
@@ -221,18 +165,40 @@ struct rows {
     struct base_arena arena;
 };
 
+static int32_t put_text(struct rows *rows, struct berth_str path, struct berth_str text) {
+    return rows->fn(rows->user, &(struct mapping_row){.path = path, .text = text});
+}
+
+static int32_t put_number(struct rows *rows, struct berth_str path, struct berth_str text,
+                          double number) {
+    return rows->fn(
+        rows->user,
+        &(struct mapping_row){.path = path, .text = text, .number = number, .has_number = true});
+}
+
 static int32_t put_words(struct rows *rows, struct berth_str path, struct berth_str text) {
-    char *word = base_arena_alloc(&rows->arena, BASE_LEN(text) + 1);
+    BASE_BUF_AUTO passage;
+    base_buf_init(&passage, BASE_BUF_MAX_DEFAULT);
+    char word[WORD_BYTES_MAX];
     size_t len = 0;
-    int32_t code = word ? BERTH_OK : BERTH_E_NO_MEMORY;
-    while (!code && mapping_next_word(&text, word, &len)) {
-        code = rows->fn(rows->user, path, base_str(word, len), false, 0);
+    int32_t code = BERTH_OK;
+    while (!code && words_next(&text, word, &len)) {
+        code = put_text(rows, path, base_str(word, len));
+        if (passage.len) {
+            base_buf_char(&passage, ' ');
+        }
+        base_buf_append(&passage, word, len);
     }
-    return code;
+    if (code || passage.error || passage.len == 0) {
+        return code ? code : passage.error;
+    }
+    return rows->fn(
+        rows->user,
+        &(struct mapping_row){.path = path, .text = base_buf_view(&passage), .is_passage = true});
 }
 
 static int32_t put_keyword(struct rows *rows, struct berth_str path, struct berth_str text) {
-    return text.len <= MAPPING_KEYWORD_MAX ? rows->fn(rows->user, path, text, false, 0) : BERTH_OK;
+    return text.len <= MAPPING_KEYWORD_MAX ? put_text(rows, path, text) : BERTH_OK;
 }
 
 static int32_t put_string(struct rows *rows, struct berth_str path, struct berth_str text) {
@@ -241,6 +207,7 @@ static int32_t put_string(struct rows *rows, struct berth_str path, struct berth
     memcpy(memory + path.len, KEYWORD_SUFFIX, sizeof KEYWORD_SUFFIX - 1);
     struct berth_str keyword = base_str(memory, BASE_LEN(path) + sizeof KEYWORD_SUFFIX - 1);
     double number = 0;
+    int64_t time = 0;
     int32_t code = BERTH_OK;
     switch (mapping_type(rows->mapping, path)) {
     case FIELD_TEXT:
@@ -250,8 +217,10 @@ static int32_t put_string(struct rows *rows, struct berth_str path, struct berth
         }
         return code;
     case FIELD_NUMBER:
-        return base_str_f64(text, &number) ? rows->fn(rows->user, path, text, true, number)
-                                           : BERTH_OK;
+        return base_str_f64(text, &number) ? put_number(rows, path, text, number) : BERTH_OK;
+    case FIELD_DATE:
+        return date_parse(text, 0, false, &time) ? put_number(rows, path, text, (double)time)
+                                                 : BERTH_OK;
     case FIELD_UNMAPPED:
         code = put_words(rows, path, text);
         return code ? code : put_keyword(rows, keyword, text);
@@ -282,8 +251,7 @@ static int32_t put_members(struct rows *rows, struct berth_str path, struct json
     return BERTH_OK;
 }
 
-/* A name may hold dots: "a.b" is below a as much as {"a": {"b": …}} is. */
-static bool is_secret(const struct mapping *mapping, struct berth_str path) {
+bool mapping_is_secret(const struct mapping *mapping, struct berth_str path) {
     for (size_t i = 0; i < mapping->count; i++) {
         struct berth_str secret = mapping->fields[i].path;
         if (mapping->fields[i].type == FIELD_SECRET && base_str_starts(path, secret) &&
@@ -299,7 +267,7 @@ static int32_t put_value(struct rows *rows, struct berth_str path, struct json_v
     struct berth_str text;
     double number = 0;
     int32_t code = BERTH_OK;
-    if (is_secret(rows->mapping, path)) {
+    if (mapping_is_secret(rows->mapping, path)) {
         return BERTH_OK;
     }
     switch (json_type(value)) {
@@ -315,11 +283,11 @@ static int32_t put_value(struct rows *rows, struct berth_str path, struct json_v
         return json_string(value, &rows->arena, &text) ? put_string(rows, path, text)
                                                        : BERTH_E_NO_MEMORY;
     case JSON_NUMBER:
-        return json_f64(value, &number) ? rows->fn(rows->user, path, json_raw(value), true, number)
+        return json_f64(value, &number) ? put_number(rows, path, json_raw(value), number)
                                         : BERTH_OK;
     case JSON_TRUE:
     case JSON_FALSE:
-        return rows->fn(rows->user, path, json_raw(value), false, 0);
+        return put_text(rows, path, json_raw(value));
     default:
         return BERTH_OK;
     }

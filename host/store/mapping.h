@@ -2,10 +2,10 @@
 /*
  * Mappings: which fields a document has for searches, and what each value becomes.
  *
- * A field row is what a search compares with: of a keyword the text itself, of a text its words
- * in lower case, of a number or date the number. A string that the mapping does not name is both,
- * as in OpenSearch: words under its path, the whole under path.keyword. Fields of type secret and
- * what is below them make no rows and are left out of results.
+ * A row is what a search compares with: of a keyword the text itself, of a text its words in lower
+ * case, one by one and as a passage, of a number or date the number. A string that the mapping does
+ * not name is both, as in OpenSearch: words under its path, the whole under path.keyword. Fields of
+ * type secret and what is below them make no rows and are left out of results.
  */
 #ifndef HOST_STORE_MAPPING_H
 #define HOST_STORE_MAPPING_H
@@ -18,6 +18,7 @@ enum field_type {
     FIELD_TEXT,
     FIELD_KEYWORD,
     FIELD_NUMBER,
+    FIELD_DATE, /* milliseconds since 1970 */
     FIELD_BOOLEAN,
     FIELD_OBJECT,
     FIELD_SECRET,
@@ -36,19 +37,30 @@ void mapping_destroy(struct mapping *mapping);
 /* The type of a path such as name or name.keyword. */
 enum field_type mapping_type(const struct mapping *mapping, struct berth_str path);
 
-/* The paths of secret fields as a filter that leaves them out: "-a,-b.c"; empty when there is none.
+/*
+ * Whether a path is a secret field's or below one. A name may hold dots: "a.b" is below a as much
+ * as {"a": {"b": …}} is.
  */
-struct berth_str mapping_secret_filter(const struct mapping *mapping);
+bool mapping_is_secret(const struct mapping *mapping, struct berth_str path);
 
-/* One row. text or number (has_number) is what the value is compared as. */
-typedef int32_t (*mapping_row_fn)(void *user, struct berth_str path, struct berth_str text,
-                                  bool has_number, double number);
+/* The fields in the order of their declaration; false behind the last. */
+bool mapping_field(const struct mapping *mapping, size_t at, struct berth_str *out_path,
+                   enum field_type *out_type);
+
+struct mapping_row {
+    struct berth_str path;
+    /* What the value is compared as, or number where has_number is set. */
+    struct berth_str text;
+    double number;
+    bool has_number;
+    /* text is all words of a value, with a space between two: for phrases and scores. */
+    bool is_passage;
+};
+
+typedef int32_t (*mapping_row_fn)(void *user, const struct mapping_row *row);
 
 /* Calls fn for each row of a document; stops with what it returns when that is not BERTH_OK. */
 int32_t mapping_rows(const struct mapping *mapping, struct json_value document, mapping_row_fn fn,
                      void *user);
-
-/* Takes the next word, in lower case, off the front of *rest; out must hold rest's length. */
-bool mapping_next_word(struct berth_str *rest, char *out, size_t *out_len);
 
 #endif

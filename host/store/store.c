@@ -121,35 +121,56 @@ struct store_index *store_find_index(struct store *store, struct berth_str name)
     return index;
 }
 
-struct field_target {
+struct row_target {
     struct database *db;
     int64_t document;
     int64_t index;
+    int64_t passages;
     struct berth_error *error;
 };
 
-static int32_t insert_field(void *user, struct berth_str path, struct berth_str text,
-                            bool has_number, double number) {
-    struct field_target *target = user;
+static int32_t insert_row(void *user, const struct mapping_row *row) {
+    struct row_target *target = user;
+    if (row->is_passage) {
+        if (target->passages == STORE_PASSAGES_MAX) {
+            return BERTH_OK;
+        }
+        sqlite3_stmt *insert = database_statement(target->db, SQL_PASSAGE_INSERT);
+        database_bind_i64(insert, 1, store_passage_row(target->document) + target->passages++);
+        database_bind_str(insert, 2, row->text);
+        database_bind_str(insert, 3, row->path);
+        return database_run(target->db, insert, target->error);
+    }
     sqlite3_stmt *insert = database_statement(target->db, SQL_FIELD_INSERT);
     database_bind_i64(insert, 1, target->document);
     database_bind_i64(insert, 2, target->index);
-    database_bind_str(insert, 3, path);
-    database_bind_str(insert, 4, text);
-    if (has_number) {
-        database_bind_f64(insert, 5, number);
+    database_bind_str(insert, 3, row->path);
+    database_bind_str(insert, 4, row->text);
+    if (row->has_number) {
+        database_bind_f64(insert, 5, row->number);
     }
     return database_run(target->db, insert, target->error);
 }
 
+int32_t store_forget_document(struct database *db, int64_t row, struct berth_error *error) {
+    sqlite3_stmt *fields = database_statement(db, SQL_FIELD_DELETE);
+    database_bind_i64(fields, 1, row);
+    int32_t code = database_run(db, fields, error);
+    if (code) {
+        return code;
+    }
+    sqlite3_stmt *passages = database_statement(db, SQL_PASSAGE_DELETE);
+    database_bind_i64(passages, 1, store_passage_row(row));
+    database_bind_i64(passages, 2, store_passage_row(row + 1) - 1);
+    return database_run(db, passages, error);
+}
+
 int32_t store_index_document(struct database *db, const struct store_index *index, int64_t row,
                              struct json_value document, struct berth_error *error) {
-    struct field_target target = {.db = db, .document = row, .index = index->id, .error = error};
-    sqlite3_stmt *clear = database_statement(db, SQL_FIELD_DELETE);
-    database_bind_i64(clear, 1, row);
-    int32_t code = database_run(db, clear, error);
+    struct row_target target = {.db = db, .document = row, .index = index->id, .error = error};
+    int32_t code = store_forget_document(db, row, error);
     if (!code) {
-        code = mapping_rows(index->mapping, document, insert_field, &target);
+        code = mapping_rows(index->mapping, document, insert_row, &target);
         if (code == BERTH_E_NO_MEMORY) {
             return base_error_memory(error);
         }

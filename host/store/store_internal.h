@@ -54,7 +54,18 @@ void store_give_reader(struct store *store, struct database *db);
 /* NULL when no such index is known. */
 struct store_index *store_find_index(struct store *store, struct berth_str name);
 
-/* Makes the field rows of a document anew. Within a transaction of the writer. */
+/* Passages that a document has in the full-text index; more are not found by phrase. */
+#define STORE_PASSAGES_MAX ((int64_t)1 << 20)
+
+/* The first row of a document's passages: a document's row is a passage's / STORE_PASSAGES_MAX. */
+static inline int64_t store_passage_row(int64_t document) {
+    return document * STORE_PASSAGES_MAX;
+}
+
+/* Takes the rows that searches look at away. Within a transaction of the writer. */
+int32_t store_forget_document(struct database *db, int64_t row, struct berth_error *error);
+
+/* Makes the rows that searches look at anew. Within a transaction of the writer. */
 int32_t store_index_document(struct database *db, const struct store_index *index, int64_t row,
                              struct json_value document, struct berth_error *error);
 

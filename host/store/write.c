@@ -132,10 +132,12 @@ static int32_t put_document(struct store *store, struct pending *p, int64_t seq_
 static int32_t delete_document(struct store *store, struct pending *p, struct berth_error *error) {
     p->result.result = p->found ? BERTH_WRITE_DELETED : BERTH_WRITE_NOT_FOUND;
     p->result.version = p->found ? (uint64_t)p->old_version + 1 : 1;
-    enum statement both[] = {SQL_FIELD_DELETE, SQL_DOC_DELETE};
-    int32_t code = BERTH_OK;
-    for (size_t i = 0; p->found && i < BASE_COUNT(both) && !code; i++) {
-        sqlite3_stmt *statement = database_statement(store->writer, both[i]);
+    if (!p->found) {
+        return BERTH_OK;
+    }
+    int32_t code = store_forget_document(store->writer, p->row, error);
+    if (!code) {
+        sqlite3_stmt *statement = database_statement(store->writer, SQL_DOC_DELETE);
         database_bind_i64(statement, 1, p->row);
         code = database_run(store->writer, statement, error);
     }

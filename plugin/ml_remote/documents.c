@@ -11,6 +11,10 @@
 #define NUMBER "{\"type\":\"long\"}"
 #define SECRET "{\"type\":\"secret\"}"
 #define BOOLEAN "{\"type\":\"boolean\"}"
+#define OWNER                                                                                      \
+    "{\"type\":\"nested\",\"properties\":{\"name\":" TEXT_KEYWORD                                  \
+    ",\"backend_roles\":" TEXT_KEYWORD ",\"roles\":" TEXT_KEYWORD                                  \
+    ",\"custom_attribute_names\":" TEXT_KEYWORD "}}"
 
 static const char *const connector_order[] = {
     "name",         "version",           "description",   "protocol", "parameters",
@@ -72,28 +76,30 @@ static const struct {
                       "{\"properties\":{\"name\":" TEXT_KEYWORD ",\"version\":" KEYWORD
                       ",\"description\":" TEXT_KEYWORD ",\"protocol\":" KEYWORD
                       ",\"credential\":" SECRET ",\"access\":" KEYWORD
-                      ",\"backend_roles\":" TEXT_KEYWORD ",\"created_time\":" DATE
-                      ",\"last_updated_time\":" DATE "}}"},
+                      ",\"backend_roles\":" TEXT_KEYWORD ",\"owner\":" OWNER
+                      ",\"created_time\":" DATE ",\"last_updated_time\":" DATE "}}"},
     [ML_MODEL] = {".plugins-ml-model", "model", model_order, NULL, "connector",
                   "{\"properties\":{\"name\":" TEXT_KEYWORD ",\"description\":" TEXT_KEYWORD
-                  ",\"model_group_id\":" KEYWORD ",\"algorithm\":" KEYWORD
+                  ",\"model_group_id\":" KEYWORD ",\"algorithm\":" KEYWORD ",\"model_id\":" KEYWORD
                   ",\"model_version\":" KEYWORD ",\"model_state\":" KEYWORD
                   ",\"model_format\":" KEYWORD ",\"is_hidden\":" BOOLEAN ",\"is_enabled\":" BOOLEAN
-                  ",\"deploy_to_all_nodes\":" BOOLEAN ",\"connector_id\":" TEXT_KEYWORD
-                  ",\"planning_worker_nodes\":" KEYWORD ",\"planning_worker_node_count\":" NUMBER
-                  ",\"current_worker_node_count\":" NUMBER ",\"auto_redeploy_retry_times\":" NUMBER
-                  ",\"created_time\":" DATE ",\"last_updated_time\":" DATE
-                  ",\"last_deployed_time\":" DATE
+                  ",\"is_controller_enabled\":" BOOLEAN ",\"deploy_to_all_nodes\":" BOOLEAN
+                  ",\"connector_id\":" TEXT_KEYWORD ",\"planning_worker_nodes\":" KEYWORD
+                  ",\"planning_worker_node_count\":" NUMBER ",\"current_worker_node_count\":" NUMBER
+                  ",\"auto_redeploy_retry_times\":" NUMBER ",\"created_time\":" DATE
+                  ",\"last_updated_time\":" DATE ",\"last_registered_time\":" DATE
+                  ",\"last_deployed_time\":" DATE ",\"last_undeployed_time\":" DATE
                   ",\"connector\":{\"properties\":{\"credential\":" SECRET "}}}}"},
     [ML_GROUP] = {".plugins-ml-model-group", "model group", group_order, NULL, NULL,
                   "{\"properties\":{\"name\":" TEXT_KEYWORD ",\"description\":" TEXT_KEYWORD
                   ",\"latest_version\":" NUMBER ",\"access\":" KEYWORD
-                  ",\"backend_roles\":" TEXT_KEYWORD ",\"created_time\":" DATE
+                  ",\"backend_roles\":" TEXT_KEYWORD ",\"owner\":" OWNER ",\"created_time\":" DATE
                   ",\"last_updated_time\":" DATE "}}"},
     [ML_TASK] = {".plugins-ml-task", "task", task_order, NULL, NULL,
                  "{\"properties\":{\"model_id\":" KEYWORD ",\"task_type\":" KEYWORD
-                 ",\"function_name\":" KEYWORD ",\"state\":" KEYWORD ",\"worker_node\":" KEYWORD
-                 ",\"create_time\":" DATE ",\"last_update_time\":" DATE ",\"is_async\":" BOOLEAN
+                 ",\"function_name\":" KEYWORD ",\"state\":" KEYWORD ",\"input_type\":" KEYWORD
+                 ",\"progress\":" NUMBER ",\"worker_node\":" KEYWORD ",\"create_time\":" DATE
+                 ",\"last_update_time\":" DATE ",\"is_async\":" BOOLEAN ",\"user\":" OWNER
                  ",\"error\":" TEXT_KEYWORD "}}"},
     /* Which group has a name: its id is the name, so that no two groups can have the same. */
     [ML_GROUP_NAME] = {".berth-ml-group-name", "group name", name_order, NULL, NULL, ""},
@@ -246,6 +252,7 @@ void ml_merge(struct json_value old, struct json_value patch, struct base_buf *o
     json_close_object(out);
 }
 
+/* Appends an object without its member hidden, and the object within it without a credential. */
 static void show(struct json_value object, const char *hidden, const char *within,
                  struct base_buf *out) {
     json_open_object(out);
@@ -349,7 +356,8 @@ int32_t ml_count(struct ml_plugin *plugin, enum ml_kind kind, struct berth_str q
                  int64_t *out_count, struct base_buf *out_ids, struct berth_error *error) {
     BASE_BUF_AUTO body;
     base_buf_init(&body, BASE_BUF_MAX_DEFAULT);
-    base_buf_format(&body, "{\"size\":%d,\"_source\":false,\"query\":", ML_REFERENCES_SHOWN);
+    base_buf_format(&body, "{\"size\":%d,\"_source\":false,\"track_total_hits\":true,\"query\":",
+                    ML_REFERENCES_SHOWN);
     base_buf_str(&body, query);
     base_buf_char(&body, '}');
     struct berth_search search = {.size = sizeof search,
@@ -377,12 +385,27 @@ struct berth_str ml_term(struct base_arena *arena, const char *field, struct ber
     return ml_keep(arena, &query);
 }
 
+/* A body whose "_source" is false, without it: ML Commons shows the source all the same. */
+static struct berth_str with_source(struct berth_str body, struct base_buf *out) {
+    JSON_DOC_AUTO doc = {0};
+    if (!json_parse(&doc, body, JSON_COMMENTS | JSON_UNIQUE_KEYS, NULL) ||
+        !json_is(json_get(json_root(&doc), "_source"), JSON_FALSE)) {
+        return body;
+    }
+    show(json_root(&doc), "_source", NULL, out);
+    return base_buf_view(out);
+}
+
 int32_t ml_search(struct ml_call *call, enum ml_kind kind) {
     struct ml_plugin *plugin = call->plugin;
-    struct berth_search search = {
-        .size = sizeof search, .index = ml_index(kind), .body = call->view->body};
+    BASE_BUF_AUTO body;
+    base_buf_init(&body, BASE_BUF_MAX_DEFAULT);
+    struct berth_search search = {.size = sizeof search,
+                                  .index = ml_index(kind),
+                                  .body = with_source(call->view->body, &body)};
     const struct berth_text *answer = NULL;
-    int32_t code = plugin->store->search(plugin->host, &search, &answer, &call->error);
+    int32_t code = body.error ? base_error_memory(&call->error)
+                              : plugin->store->search(plugin->host, &search, &answer, &call->error);
     if (!code) {
         base_buf_str(&call->out, answer->text);
         plugin->store->text_release(answer);

@@ -46,7 +46,7 @@ enum {
  * What failed, for people and for the REST answer. The caller sets size to sizeof the struct that
  * it was compiled with and passes it in; the callee writes code and, zero-terminated and cut at
  * the end of the array if need be, message. status and type are 0 and "" where the defaults of
- * the code (BERTH_ERROR_LIST) hold.
+ * the code (BERTH_ERROR_LIST) hold; "a/b" is an error of type a whose root cause is of type b.
  */
 struct berth_error {
     uint32_t size;

@@ -279,23 +279,41 @@ static void counts_what_refers(void **state) {
         assert_int_equal(count, counts[i].count);
         assert_text(&ids, counts[i].ids);
         base_buf_char(&host.search_body, '\0');
-        assert_string_equal(host.search_body.ptr, "{\"size\":10,\"_source\":false,\"query\":"
+        assert_string_equal(host.search_body.ptr, "{\"size\":10,\"_source\":false,"
+                                                  "\"track_total_hits\":true,\"query\":"
                                                   "{\"term\":{\"connector_id\":\"a\\\"b\"}}}");
     }
     fake_host_deinit(&host);
 }
 
+/* ML Commons shows a hit's source whatever "_source" says, unless it is a filter. */
 static void searches_with_the_clients_body(void **state) {
     (void)state;
+    static const struct {
+        const char *sent;
+        const char *searched;
+    } cases[] = {
+        {"{\"query\":{\"match_all\":{}}}", "{\"query\":{\"match_all\":{}}}"},
+        {"{\"_source\":false,\"size\":1}", "{\"size\":1}"},
+        {"{\"size\":1, /* c */ \"_source\" : false}", "{\"size\":1}"},
+        {"{\"_source\":true}", "{\"_source\":true}"},
+        {"{\"_source\":[\"name\"]}", "{\"_source\":[\"name\"]}"},
+        {"{\"_source\":false", "{\"_source\":false"},
+        {"", ""},
+    };
     struct fake_host host;
     fake_host_init(&host);
-    FAKE_CALL_AUTO c;
-    fake_call_begin(&c, &host, "{\"query\":{\"match_all\":{}}}");
     host.search_answer = "{\"hits\":{}}";
-    assert_int_equal(ml_search(&c.call, ML_GROUP), BERTH_OK);
-    assert_text(&c.call.out, "{\"hits\":{}}");
-    base_buf_char(&host.search_body, '\0');
-    assert_string_equal(host.search_body.ptr, "{\"query\":{\"match_all\":{}}}");
+    for (size_t i = 0; i < BASE_COUNT(cases); i++) {
+        FAKE_CALL_AUTO c;
+        fake_call_begin(&c, &host, cases[i].sent);
+        assert_int_equal(ml_search(&c.call, ML_GROUP), BERTH_OK);
+        assert_text(&c.call.out, "{\"hits\":{}}");
+        base_buf_char(&host.search_body, '\0');
+        assert_string_equal(host.search_body.ptr, cases[i].searched);
+    }
+    FAKE_CALL_AUTO c;
+    fake_call_begin(&c, &host, "");
     host.store_fails = BERTH_E_UNAVAILABLE;
     assert_int_equal(ml_search(&c.call, ML_GROUP), BERTH_E_UNAVAILABLE);
     fake_host_deinit(&host);

@@ -195,12 +195,11 @@ static void refuses_files_that_it_did_not_write(void **state) {
         int32_t code;
         const char *said;
     } cases[] = {
-        {"PRAGMA user_version = 999", BERTH_E_UNSUPPORTED, "later version of Berth"},
-        {"PRAGMA user_version = 1; PRAGMA application_id = 1", BERTH_E_CORRUPT,
-         "not a document store of Berth"},
+        {"PRAGMA application_id = 1", BERTH_E_CORRUPT, "not a document store of Berth"},
         {"PRAGMA application_id = 0", BERTH_E_CORRUPT, "not a document store of Berth"},
         {"PRAGMA application_id = 0x42525448; DELETE FROM state", BERTH_E_CORRUPT,
          "no sequence number"},
+        {"PRAGMA user_version = 999", BERTH_E_UNSUPPORTED, "later version of Berth"},
     };
     for (size_t i = 0; i < BASE_COUNT(cases); i++) {
         store_close(t->store);
@@ -213,6 +212,22 @@ static void refuses_files_that_it_did_not_write(void **state) {
             fail_msg("\"%s\" does not say \"%s\" of the file", error.message, cases[i].said);
         }
     }
+}
+
+/* The first version had no passages: they are made when the index is declared. */
+static void brings_a_file_of_the_first_version_up(void **state) {
+    struct test_store *t = *state;
+    declare_index(t->store, "things", "");
+    (void)put(t->store, "things", "1", "{\"name\":\"red house\"}");
+    store_close(t->store);
+    t->store = NULL;
+    run_sql(t->folder, "DROP TABLE passage; PRAGMA user_version = 1");
+    test_store_open(t);
+    declare_index(t->store, "things", "{}");
+    assert_hits(t->store, "things", "{\"query\":{\"match_phrase\":{\"name\":\"red house\"}}}", "1");
+    test_store_reopen(t);
+    declare_index(t->store, "things", "{}");
+    assert_hits(t->store, "things", "{\"query\":{\"match_phrase\":{\"name\":\"red house\"}}}", "1");
 }
 
 static void refuses_a_file_that_is_no_database(void **state) {
@@ -308,6 +323,7 @@ int main(void) {
         WITH_STORE(what_was_written_is_there_when_opened_again),
         WITH_STORE(an_acknowledged_write_survives_a_kill),
         WITH_STORE(refuses_files_that_it_did_not_write),
+        WITH_STORE(brings_a_file_of_the_first_version_up),
         WITH_STORE(refuses_a_file_that_is_no_database),
         WITH_STORE(tells_of_a_damaged_page),
         WITH_STORE(tells_when_the_directory_is_missing),
