@@ -151,10 +151,7 @@ static int32_t delete_locked(struct ml_call *call) {
         ml_write(ML_CONNECTOR, BERTH_WRITE_DELETE, ml_call_id(call), base_str("", 0));
     struct berth_write_result result;
     code = code ? code : ml_store_write(call->plugin, &write, 1, &result, &call->error);
-    if (!code) {
-        ml_put_write_result(ML_CONNECTOR, ml_call_id(call), &result, &call->out);
-    }
-    return code;
+    return code ? code : ml_put_deletion(call, ML_CONNECTOR, ml_call_id(call), &result);
 }
 
 int32_t ml_delete_connector(struct ml_call *call) {

@@ -336,6 +336,22 @@ void ml_put_write_result(enum ml_kind kind, struct berth_str id,
     json_close_object(out);
 }
 
+int32_t ml_put_deletion(struct ml_call *call, enum ml_kind kind, struct berth_str id,
+                        const struct berth_write_result *result) {
+    struct berth_index_info info = {.size = sizeof info};
+    if (result->result == BERTH_WRITE_NOT_FOUND) {
+        int32_t code = call->plugin->store->index_info(call->plugin->host, ml_index(kind), &info,
+                                                       &call->error);
+        if (code || !info.exists) {
+            return code ? code
+                        : ml_status(&call->error, 404, "there is no %s [" BASE_FMT "]",
+                                    kinds[kind].noun, BASE_ARG(id));
+        }
+    }
+    ml_put_write_result(kind, id, result, &call->out);
+    return BERTH_OK;
+}
+
 /* ---- searching ---- */
 
 static void read_hits(struct berth_str answer, int64_t *out_count, struct base_buf *out_ids) {

@@ -68,6 +68,12 @@ int32_t ml_store_write(struct ml_plugin *plugin, const struct berth_write *write
 /* Appends what OpenSearch answers to a document's update or deletion. */
 void ml_put_write_result(enum ml_kind kind, struct berth_str id,
                          const struct berth_write_result *result, struct base_buf *out);
+/*
+ * The same for a deletion, which says so where there was no such document; where there never was
+ * one of the kind, it is 404 instead.
+ */
+int32_t ml_put_deletion(struct ml_call *call, enum ml_kind kind, struct berth_str id,
+                        const struct berth_write_result *result);
 
 /* How many documents a query finds, and the ids of the first few, joined by commas. */
 #define ML_REFERENCES_SHOWN 10

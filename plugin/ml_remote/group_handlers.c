@@ -185,10 +185,7 @@ static int32_t delete_locked(struct ml_call *call) {
     };
     struct berth_write_result results[BASE_COUNT(writes)];
     code = ml_store_write(call->plugin, writes, exists ? 2 : 1, results, &call->error);
-    if (!code) {
-        ml_put_write_result(ML_GROUP, id, &results[0], &call->out);
-    }
-    return code;
+    return code ? code : ml_put_deletion(call, ML_GROUP, id, &results[0]);
 }
 
 int32_t ml_delete_group(struct ml_call *call) {
