@@ -14,7 +14,8 @@ packages() {
     build) echo "gcc g++ libc6-dev cmake ninja-build pkg-config libuv1-dev node-llhttp libssl-dev
                  libcurl4-openssl-dev libpcre2-dev libsqlite3-dev libyaml-dev zlib1g-dev python3
                  ca-certificates" ;;
-    test) echo "libcmocka-dev python3-venv openssl curl make git" ;;
+    test) echo "libcmocka-dev python3-venv openssl curl make git binutils
+                nodejs npm" ;;
     fuzz) echo "clang-19 libclang-rt-19-dev" ;;
     bench) echo "nginx-light wrk" ;;
     style) echo "clang-format-19 clang-tidy-19" ;;
@@ -23,8 +24,10 @@ packages() {
     esac
 }
 
+# A tool that came from elsewhere under the package's name serves as well.
 is_installed() {
-    [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]
+    [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ] ||
+        command -v "$1" >/dev/null
 }
 
 usage() {
