@@ -12,24 +12,24 @@
 #define DRY_RUN_ID "dryRunConnector"
 
 static int32_t store_new(struct ml_call *call, struct ml_connector_draft *draft) {
-    char id[BERTH_ID_LENGTH + 1];
-    call->plugin->store->generate_id(call->plugin->host, id);
-    struct ml_place place = {.kind = ML_CONNECTOR, .id = base_cstr(id), .prefix = ""};
+    struct ml_place place = {.kind = ML_CONNECTOR, .prefix = ""};
     struct berth_str now = ml_now(&call->arena);
-    if (!now.ptr) {
-        return base_error_memory(&call->error);
+    int32_t code = now.ptr ? ml_new_id(call, ML_CONNECTOR, "connector_id", &place.id)
+                           : base_error_memory(&call->error);
+    if (code) {
+        return code;
     }
     draft->edits[draft->count++] = (struct ml_edit){"created_time", now};
     draft->edits[draft->count++] = (struct ml_edit){"last_updated_time", now};
     BASE_BUF_AUTO source;
     base_buf_init(&source, BASE_BUF_MAX_DEFAULT);
-    int32_t code = ml_connector_make(call, &place, JSON_NONE, draft, &source);
+    code = ml_connector_make(call, &place, JSON_NONE, draft, &source);
     struct berth_write write =
         ml_write(ML_CONNECTOR, BERTH_WRITE_CREATE, place.id, base_buf_view(&source));
     code = code ? code : ml_store_write(call->plugin, &write, 1, NULL, &call->error);
     if (!code) {
         json_open_object(&call->out);
-        json_member_cstr(&call->out, "connector_id", id);
+        json_member_string(&call->out, "connector_id", place.id);
         json_close_object(&call->out);
     }
     return code;

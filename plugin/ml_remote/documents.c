@@ -276,6 +276,54 @@ void ml_document_show(enum ml_kind kind, struct json_value root, struct base_buf
     show(root, kinds[kind].secret, kinds[kind].secret_within, out);
 }
 
+/* ---- ids ---- */
+
+static bool is_alphanumeric(char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+}
+
+static bool is_id(struct berth_str id) {
+    bool ok = id.len > 0 && id.len <= BERTH_ID_MAX && is_alphanumeric(id.ptr[0]);
+    for (uint64_t i = 0; i < id.len && ok; i++) {
+        ok = is_alphanumeric(id.ptr[i]) || id.ptr[i] == '_' || id.ptr[i] == '-';
+    }
+    return ok;
+}
+
+int32_t ml_new_id(struct ml_call *call, enum ml_kind kind, const char *name,
+                  struct berth_str *out_id) {
+    struct berth_str chosen = {NULL, 0};
+    int32_t code = ml_call_text(call, call->body, name, &chosen);
+    if (!code && !chosen.ptr) {
+        char id[BERTH_ID_LENGTH + 1];
+        call->plugin->store->generate_id(call->plugin->host, id);
+        *out_id = base_arena_dup(&call->arena, base_cstr(id));
+        return out_id->ptr ? BERTH_OK : base_error_memory(&call->error);
+    }
+    if (!code && !is_id(chosen)) {
+        return ml_invalid(&call->error,
+                          "[%s] begins with a letter or digit, goes on with these, - and _, and "
+                          "has at most %u bytes, not [" BASE_FMT "]",
+                          name, BERTH_ID_MAX, BASE_ARG(base_str_slice(chosen, 0, 80)));
+    }
+    if (code) {
+        return code;
+    }
+    ML_DOCUMENT_AUTO taken = {0};
+    struct berth_error reason = BASE_ERROR_INIT;
+    code = ml_document_get(call->plugin, kind, chosen, &taken, &reason);
+    if (code == BERTH_E_NOT_FOUND) {
+        *out_id = chosen;
+        return BERTH_OK;
+    }
+    if (code) {
+        call->error = reason;
+        return code;
+    }
+    return ml_status(&call->error, 409, "there is a %s [" BASE_FMT "] already", kinds[kind].noun,
+                     BASE_ARG(chosen));
+}
+
 /* ---- writing ---- */
 
 struct berth_write ml_write(enum ml_kind kind, uint32_t op, struct berth_str id,

@@ -51,6 +51,13 @@ void ml_merge(struct json_value old, struct json_value patch, struct base_buf *o
 /* Appends a document as clients see it: without its secret fields. */
 void ml_document_show(enum ml_kind kind, struct json_value root, struct base_buf *out);
 
+/*
+ * The id of a new document, in the arena: the one that the client chose in the body's member name
+ * (400 for one that is no id, 409 for one that is taken), or else a new one.
+ */
+int32_t ml_new_id(struct ml_call *call, enum ml_kind kind, const char *name,
+                  struct berth_str *out_id);
+
 /* ---- writing ---- */
 
 /* Appends one write of a group. */

@@ -23,9 +23,12 @@ static int32_t name_is_taken(struct ml_call *call, struct berth_str name, const 
 
 static int32_t store_new(struct ml_call *call, struct berth_str name,
                          struct berth_str description) {
-    char id[BERTH_ID_LENGTH + 1];
-    call->plugin->store->generate_id(call->plugin->host, id);
+    struct berth_str id;
     struct berth_str now = ml_now(&call->arena);
+    int32_t code = ml_new_id(call, ML_GROUP, "model_group_id", &id);
+    if (code) {
+        return code;
+    }
     struct ml_edit edits[] = {
         {"name", ml_quote(&call->arena, name)},
         {"latest_version", BERTH_STR("0")},
@@ -37,23 +40,23 @@ static int32_t store_new(struct ml_call *call, struct berth_str name,
     BASE_BUF_AUTO source;
     base_buf_init(&source, BASE_BUF_MAX_DEFAULT);
     ml_document_edit(ML_GROUP, JSON_NONE, edits, BASE_COUNT(edits), &source);
-    struct berth_str holder = ml_group_name_source(call, name, base_cstr(id));
+    struct berth_str holder = ml_group_name_source(call, name, id);
     char name_id[ML_NAME_ID_LENGTH + 1];
     if (source.error || !now.ptr || !edits[0].raw.ptr || !holder.ptr ||
         ml_group_name_id(name, name_id, &call->error)) {
         return base_error_memory(&call->error);
     }
     struct berth_write writes[] = {
-        ml_write(ML_GROUP, BERTH_WRITE_CREATE, base_cstr(id), base_buf_view(&source)),
+        ml_write(ML_GROUP, BERTH_WRITE_CREATE, id, base_buf_view(&source)),
         ml_write(ML_GROUP_NAME, BERTH_WRITE_CREATE, base_cstr(name_id), holder),
     };
-    int32_t code = ml_store_write(call->plugin, writes, BASE_COUNT(writes), NULL, &call->error);
+    code = ml_store_write(call->plugin, writes, BASE_COUNT(writes), NULL, &call->error);
     if (code == BERTH_E_EXISTS) {
         return name_is_taken(call, name, name_id);
     }
     if (!code) {
         json_open_object(&call->out);
-        json_member_cstr(&call->out, "model_group_id", id);
+        json_member_string(&call->out, "model_group_id", id);
         json_member_cstr(&call->out, "status", "CREATED");
         json_close_object(&call->out);
     }

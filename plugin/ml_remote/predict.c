@@ -106,6 +106,17 @@ static void on_cancel(void *user) {
     ml_predict_fail(p);
 }
 
+/* Each answer by itself: the guarding model is asked about one after the other. */
+static void judge_next(struct ml_predict *p, int32_t code) {
+    if (code || p->judged == p->count) {
+        end(p, code);
+        return;
+    }
+    struct ml_exchange *x = ml_predict_exchange(p, p->judged++);
+    ml_predict_guard(p, &p->deployed->guardrails.output, "output", base_buf_view(&x->body),
+                     judge_next);
+}
+
 /* What the service answered must pass the guardrail of the output. */
 static void judge_answers(struct ml_predict *p) {
     const struct ml_guardrail *guardrail = &p->deployed->guardrails.output;
@@ -114,10 +125,10 @@ static void judge_answers(struct ml_predict *p) {
         code = ml_guardrail_check(guardrail, base_buf_view(&ml_predict_exchange(p, i)->body),
                                   "output", p->loop->match_data, &p->error);
     }
-    if (code) {
+    if (code || !guardrail->model_id.ptr) {
         end(p, code);
     } else {
-        ml_predict_guard(p, guardrail, "output", base_buf_view(&p->first.body), end);
+        judge_next(p, BERTH_OK);
     }
 }
 

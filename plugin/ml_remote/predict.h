@@ -31,6 +31,7 @@ struct ml_predict {
     struct ml_exchange *more; /* those behind it */
     uint32_t count;
     uint32_t waiting; /* for so many of them */
+    uint32_t judged;  /* answers that the guarding model has allowed */
     bool is_starting;
     int32_t failed; /* the code of the first failure; its error is in error */
 

@@ -25,7 +25,7 @@ struct registration {
     struct json_value connector; /* one within the model; absent: connector_id */
     struct ml_connector_draft draft;
     struct ml_model_options options;
-    char model_id[BERTH_ID_LENGTH + 1];
+    struct berth_str model_id;
     char task_id[BERTH_ID_LENGTH + 1];
 };
 
@@ -112,7 +112,7 @@ static int32_t check_stored_connector(struct ml_call *call, const struct registr
 }
 
 static int32_t make_connector(struct ml_call *call, struct registration *r, struct base_buf *out) {
-    struct ml_place place = {ML_MODEL, base_cstr(r->model_id), "connector."};
+    struct ml_place place = {ML_MODEL, r->model_id, "connector."};
     int32_t code = ml_connector_make(call, &place, JSON_NONE, &r->draft, out);
     JSON_DOC_AUTO doc = {0};
     if (!code && !json_parse(&doc, base_buf_view(out), 0, NULL)) {
@@ -171,15 +171,13 @@ static int32_t register_once(struct ml_call *call, struct registration *r) {
     if (code) {
         return code;
     }
-    struct ml_task task = {
-        .type = "REGISTER_MODEL", .state = "COMPLETED", .model_id = base_cstr(r->model_id)};
+    struct ml_task task = {.type = "REGISTER_MODEL", .state = "COMPLETED", .model_id = r->model_id};
     struct berth_write writes[4];
     uint32_t count = 0;
     for (; count < use.write_count; count++) {
         writes[count] = use.writes[count];
     }
-    writes[count++] =
-        ml_write(ML_MODEL, BERTH_WRITE_CREATE, base_cstr(r->model_id), base_buf_view(&source));
+    writes[count++] = ml_write(ML_MODEL, BERTH_WRITE_CREATE, r->model_id, base_buf_view(&source));
     if (ml_task_make(call->plugin, &call->arena, &task, r->task_id, &writes[count++])) {
         return base_error_memory(&call->error);
     }
@@ -187,8 +185,11 @@ static int32_t register_once(struct ml_call *call, struct registration *r) {
 }
 
 static int32_t register_locked(struct ml_call *call, struct registration *r) {
-    int32_t code = BERTH_E_CONFLICT;
-    call->plugin->store->generate_id(call->plugin->host, r->model_id);
+    int32_t code = ml_new_id(call, ML_MODEL, "model_id", &r->model_id);
+    if (code) {
+        return code;
+    }
+    code = BERTH_E_CONFLICT;
     for (int i = 0; i < ATTEMPTS_MAX && (code == BERTH_E_CONFLICT || code == BERTH_E_EXISTS); i++) {
         code = register_once(call, r);
     }
@@ -227,12 +228,12 @@ int32_t ml_register_model(struct ml_call *call) {
         /* The model is registered, whatever becomes of this; the model's state tells. */
         struct ml_deployment deployment;
         struct berth_error ignored = BASE_ERROR_INIT;
-        (void)ml_deploy(call->plugin, call->settings, base_cstr(r.model_id), &deployment, &ignored);
+        (void)ml_deploy(call->plugin, call->settings, r.model_id, &deployment, &ignored);
     }
     json_open_object(&call->out);
     json_member_cstr(&call->out, "task_id", r.task_id);
     json_member_cstr(&call->out, "status", "CREATED");
-    json_member_cstr(&call->out, "model_id", r.model_id);
+    json_member_string(&call->out, "model_id", r.model_id);
     json_close_object(&call->out);
     return BERTH_OK;
 }
