@@ -139,6 +139,15 @@ static int32_t map_code(struct generation *g, const char *path, struct berth_err
     return BERTH_OK;
 }
 
+/* Which file it was that is refused, whatever its path leads to by now. */
+static void add_checksum(const struct generation *g, struct berth_error *error) {
+    char sha256[FILE_SHA256_LENGTH + 1];
+    if (error && error->code != BERTH_E_NO_MEMORY && !file_sha256(g->file, sha256, NULL)) {
+        size_t len = strlen(error->message);
+        (void)snprintf(error->message + len, sizeof error->message - len, " (sha256 %s)", sha256);
+    }
+}
+
 int32_t generation_load(const struct plugin_services *services, const char *path, uint64_t number,
                         struct generation **out_generation, struct berth_error *error) {
     struct generation *g = calloc(1, sizeof *g);
@@ -151,8 +160,13 @@ int32_t generation_load(const struct plugin_services *services, const char *path
     g->state = BERTH_STATE_LOADED;
     struct manifest_offer offer = capabilities_offer();
     int32_t code = copy_file(g, path, number, error);
-    code = code ? code : manifest_read(g->file, path, &offer, &g->manifest, error);
-    code = code ? code : map_code(g, path, error);
+    if (!code) {
+        code = manifest_read(g->file, path, &offer, &g->manifest, error);
+        code = code ? code : map_code(g, path, error);
+        if (code) {
+            add_checksum(g, error);
+        }
+    }
     if (code) {
         generation_unload(g);
         return code;

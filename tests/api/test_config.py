@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The command line and berth.yml."""
+import hashlib
 import re
 
 import pytest
@@ -178,3 +179,12 @@ def test_port_in_use(start_berth, tmp_path):
     done = run("serve", "--data", tmp_path, "-E", f"http.port={berth.port}")
     assert done.returncode == 1
     assert f":{berth.port}" in done.stderr and "in use" in done.stderr
+
+
+def test_a_refused_plugin_is_named_with_file_and_checksum(tmp_path):
+    plugin = tmp_path / "no_plugin.so"
+    plugin.write_bytes(b"not an ELF file")
+    done = run("serve", "--data", tmp_path / "data", "--plugin", plugin, "-E", "http.port=0")
+    assert done.returncode == 1
+    assert str(plugin) in done.stderr
+    assert hashlib.sha256(plugin.read_bytes()).hexdigest() in done.stderr
