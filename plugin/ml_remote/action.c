@@ -209,12 +209,8 @@ static int32_t find_functions(struct making *m, struct json_value json) {
 
 /* A credential as it lives with the headers; empty where there is none. */
 static struct berth_str kept_secret(const struct making *m, const char *name) {
-    for (uint32_t i = 0; i < m->credentials->count; i++) {
-        if (base_str_is(m->credentials->list[i].name, name)) {
-            return ml_http_headers_secret(m->action->headers, i);
-        }
-    }
-    return base_str("", 0);
+    struct berth_str secret = ml_credentials_find(m->credentials, base_cstr(name));
+    return secret.ptr ? ml_http_headers_secret(m->action->headers, secret) : base_str("", 0);
 }
 
 /* A parameter, or else a credential, of this name. */

@@ -73,8 +73,9 @@ int32_t ml_http_headers_create(const struct berth_str *lines, uint32_t count,
                                struct ml_http_headers **out_headers);
 uint32_t ml_http_headers_count(const struct ml_http_headers *headers);
 struct berth_str ml_http_headers_line(const struct ml_http_headers *headers, uint32_t i);
-/* The i-th of the secrets with which they were made, as long as they live. */
-struct berth_str ml_http_headers_secret(const struct ml_http_headers *headers, uint32_t i);
+/* One of the secrets with which they were made, as it lives with them; empty for another text. */
+struct berth_str ml_http_headers_secret(const struct ml_http_headers *headers,
+                                        struct berth_str secret);
 void ml_http_headers_destroy(struct ml_http_headers *headers);
 
 /*

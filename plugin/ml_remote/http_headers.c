@@ -73,8 +73,14 @@ struct berth_str ml_http_headers_line(const struct ml_http_headers *headers, uin
     return base_cstr(headers->list[i].data);
 }
 
-struct berth_str ml_http_headers_secret(const struct ml_http_headers *headers, uint32_t i) {
-    return headers->secrets[i];
+struct berth_str ml_http_headers_secret(const struct ml_http_headers *headers,
+                                        struct berth_str secret) {
+    for (uint32_t i = 0; i < headers->secret_count; i++) {
+        if (base_str_eq(headers->secrets[i], secret)) {
+            return headers->secrets[i];
+        }
+    }
+    return base_str("", 0);
 }
 
 void ml_http_headers_destroy(struct ml_http_headers *headers) {
