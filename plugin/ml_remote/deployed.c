@@ -91,6 +91,28 @@ static int32_t read_parameters(struct making *m) {
     return ml_path_compile(filter->text, &d->arena, &d->filter, m->error);
 }
 
+/* What stands in the credential for TLS; the secrets live with the headers. */
+static void make_tls(struct ml_deployed *d, const struct ml_credentials *credentials) {
+    const struct {
+        const char *name;
+        struct berth_str *out;
+        bool wanted;
+    } texts[] = {
+        {"ca_cert_pem", &d->tls.authorities, true},
+        {"client_cert_pem", &d->tls.certificate, d->config.mutual_tls_enabled},
+        {"client_key_pem", &d->tls.key, d->config.mutual_tls_enabled},
+    };
+    d->tls.accept_any = d->config.skip_ssl_verification;
+    d->has_tls = d->tls.accept_any;
+    for (size_t i = 0; i < BASE_COUNT(texts); i++) {
+        struct berth_str text = ml_credentials_find(credentials, base_cstr(texts[i].name));
+        if (text.len && texts[i].wanted) {
+            *texts[i].out = ml_http_headers_secret(d->actions[ML_ACTION_PREDICT].headers, text);
+            d->has_tls = true;
+        }
+    }
+}
+
 static int32_t make_from_connector(struct making *m) {
     struct ml_deployed *d = m->deployed;
     int32_t code = ml_connector_check_protocol(m->connector, m->error);
@@ -107,6 +129,9 @@ static int32_t make_from_connector(struct making *m) {
     code = code ? code : read_parameters(m);
     code = code ? code : open_credentials(m, credentials);
     code = code ? code : make_actions(m, credentials);
+    if (!code) {
+        make_tls(d, credentials);
+    }
     close_credentials(m, credentials);
     free(credentials);
     return code;

@@ -24,6 +24,8 @@ struct ml_deployed {
     struct ml_action actions[ML_ACTION_TYPES];
     struct ml_parameters parameters;
     struct ml_client_config config;
+    struct ml_http_tls tls; /* views into the headers of the predict action */
+    bool has_tls;           /* of its own */
     uint64_t connect_timeout_ms;
     uint64_t read_timeout_ms;
     /* The connector's response_filter; ptr NULL: none. */

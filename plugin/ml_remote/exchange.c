@@ -130,6 +130,7 @@ static int32_t try_once(struct ml_exchange *x) {
                                       .read_timeout_ms = d->read_timeout_ms,
                                       .max_body = x->loop->settings->max_answer,
                                       .allow_private = x->loop->settings->private_ip_enabled,
+                                      .tls = d->has_tls ? &d->tls : NULL,
                                       .on_bytes = x->on_bytes ? on_bytes : NULL};
     x->tries++;
     return ml_http_start(x->loop->client, &request, on_answer, x, &x->call)
