@@ -156,18 +156,25 @@ static void overrides_by_assignment(void **state) {
 /* A list is set whole or not at all. */
 static void takes_a_long_list_whole(void **state) {
     (void)state;
-    BASE_BUF_AUTO text;
-    base_buf_init(&text, 4096);
-    base_buf_cstr(&text, "a=[0");
-    for (int i = 1; i < 100; i++) {
-        base_buf_format(&text, ",%d", i);
+    static const struct {
+        int count;
+        int32_t code;
+    } cases[] = {{65, BERTH_OK}, {1024, BERTH_OK}, {1025, BERTH_E_INVALID}};
+    for (size_t i = 0; i < BASE_COUNT(cases); i++) {
+        BASE_BUF_AUTO text;
+        base_buf_init(&text, 1u << 16);
+        base_buf_cstr(&text, "a=[0");
+        for (int k = 1; k < cases[i].count; k++) {
+            base_buf_format(&text, ",%d", k);
+        }
+        base_buf_cstr(&text, "]");
+        base_buf_char(&text, '\0');
+        struct settings_layer *layer = settings_layer_create();
+        assert_int_equal(config_override(layer, text.ptr, NULL), cases[i].code);
+        const struct setting_value *value = settings_layer_get(layer, BERTH_STR("a"));
+        assert_int_equal(value ? (int)value->count : -1, cases[i].code ? -1 : cases[i].count);
+        settings_layer_destroy(layer);
     }
-    base_buf_cstr(&text, "]");
-    base_buf_char(&text, '\0');
-    struct settings_layer *layer = settings_layer_create();
-    assert_int_equal(config_override(layer, text.ptr, NULL), BERTH_OK);
-    assert_int_equal(settings_layer_get(layer, BERTH_STR("a"))->count, 100);
-    settings_layer_destroy(layer);
 }
 
 static void survives_each_failed_allocation(void **state) {
