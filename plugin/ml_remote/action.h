@@ -28,7 +28,7 @@ struct ml_action {
     struct ml_template url;
     struct ml_template body;
     bool has_body_template;
-    bool may_be_empty; /* nothing to send is no error */
+    bool may_be_empty; /* nothing to send, or an answer without a body, is no error */
     struct ml_http_headers *headers;
     bool is_signed;                       /* by AWS Signature Version 4 */
     bool sends_hash;                      /* with the header x-amz-content-sha256 */

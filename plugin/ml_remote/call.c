@@ -24,20 +24,29 @@ static void reply(struct ml_call *call, int32_t code) {
             .size = sizeof(struct berth_reply), .status = 200, .parts = &part, .part_count = 1});
 }
 
-void ml_call_run(struct ml_plugin *plugin, ml_call_fn fn, enum ml_stat_action counted,
-                 struct berth_request *request, const struct berth_request_view *view) {
-    struct ml_call call = {.plugin = plugin, .request = request, .view = view};
+void ml_call_resume(struct ml_plugin *plugin, ml_call_fn fn, enum ml_stat_action counted,
+                    struct berth_request *request, const struct berth_request_view *view,
+                    struct ml_answer *answer) {
+    struct ml_call call = {
+        .plugin = plugin, .request = request, .view = view, .counted = counted, .answer = answer};
     call.error = (struct berth_error)BASE_ERROR_INIT;
     call.settings = ml_settings_acquire(plugin);
     base_arena_init(&call.arena, ARENA_CHUNK);
     base_buf_init(&call.out, BASE_BUF_MAX_DEFAULT);
     int32_t code = fn(&call);
-    ml_stats_note_call(plugin, counted, code ? base_error_status(&call.error) : 200);
-    reply(&call, code);
+    if (!call.goes_on) {
+        ml_stats_note_call(plugin, counted, code ? base_error_status(&call.error) : 200);
+        reply(&call, code);
+    }
     base_buf_deinit(&call.out);
     json_doc_deinit(&call.doc);
     base_arena_deinit(&call.arena);
     ml_settings_release(call.settings);
+}
+
+void ml_call_run(struct ml_plugin *plugin, ml_call_fn fn, enum ml_stat_action counted,
+                 struct berth_request *request, const struct berth_request_view *view) {
+    ml_call_resume(plugin, fn, counted, request, view, NULL);
 }
 
 int32_t ml_call_read_optional_body(struct ml_call *call) {

@@ -12,6 +12,8 @@
 #include "plugin/ml_remote/plugin.h"
 #include "plugin/ml_remote/settings.h"
 
+struct ml_answer;
+
 struct ml_call {
     struct ml_plugin *plugin;
     struct berth_request *request;
@@ -22,13 +24,20 @@ struct ml_call {
     struct json_value body; /* an object, after ml_call_read_body */
     struct base_buf out;
     struct berth_error error;
+    enum ml_stat_action counted;
+    struct ml_answer *answer; /* of the remote service that was asked; NULL: none was */
+    bool goes_on;             /* the reply is made later: the request is not touched any more */
 };
 
 typedef int32_t (*ml_call_fn)(struct ml_call *call);
 
-/* Runs a handler and replies. counted: as what. */
+/* Runs a handler and replies, unless the call goes on. counted: as what. */
 void ml_call_run(struct ml_plugin *plugin, ml_call_fn fn, enum ml_stat_action counted,
                  struct berth_request *request, const struct berth_request_view *view);
+/* The same for what follows on a remote service's answer (ask.h). */
+void ml_call_resume(struct ml_plugin *plugin, ml_call_fn fn, enum ml_stat_action counted,
+                    struct berth_request *request, const struct berth_request_view *view,
+                    struct ml_answer *answer);
 
 /*
  * Reads the body as a JSON object. Without a body: parse_exception; not JSON: the reader's types;

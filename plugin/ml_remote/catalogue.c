@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "plugin/ml_remote/catalogue.h"
 
+#include "base/clock.h"
 #include "plugin/ml_remote/stats.h"
 
 #include <stdlib.h>
@@ -81,6 +82,7 @@ static bool put_in_loop(struct ml_loop *loop, struct ml_deployed *deployed) {
         return false;
     }
     model->deployed = deployed;
+    model->last_used_ns = old ? old->last_used_ns : base_monotonic_ns();
     base_buf_init(&model->url, BASE_BUF_MAX_DEFAULT);
     if (!base_map_set(&loop->models, deployed->id, model)) {
         free_loop_model(model);
@@ -132,8 +134,8 @@ static void set(struct ml_plugin *plugin, struct berth_str id, struct ml_deploye
     ml_deployed_unref(deployed);
 }
 
-/* With a reference; NULL when there is none. */
-static struct ml_deployed *find(struct ml_catalogue *catalogue, struct berth_str id) {
+struct ml_deployed *ml_catalogue_get(struct ml_plugin *plugin, struct berth_str id) {
+    struct ml_catalogue *catalogue = plugin->catalogue;
     (void)pthread_mutex_lock(&catalogue->lock);
     struct ml_deployed *found = base_map_get(&catalogue->models, id);
     found = found ? ml_deployed_ref(found) : NULL;
@@ -145,7 +147,7 @@ static struct ml_deployed *find(struct ml_catalogue *catalogue, struct berth_str
 static void follow(struct ml_plugin *plugin, struct berth_str id, struct json_value model) {
     struct ml_deployed *deployed = NULL;
     struct berth_error error = BASE_ERROR_INIT;
-    struct ml_deployed *before = find(plugin->catalogue, id);
+    struct ml_deployed *before = ml_catalogue_get(plugin, id);
     if (ml_catalogue_belongs(model, base_cstr(plugin->catalogue->node_id)) &&
         ml_deployed_create(plugin, id, model, before, &deployed, &error)) {
         ML_LOG(plugin, BERTH_LOG_ERROR, "model_not_deployed", ML_FIELD("model_id", id),
@@ -231,4 +233,60 @@ void ml_catalogue_each(struct ml_plugin *plugin, void (*fn)(void *user, struct b
         fn(user, deployed->id);
     }
     (void)pthread_mutex_unlock(&catalogue->lock);
+}
+
+struct ids_call {
+    struct base_arena *arena;
+    struct berth_str *ids;
+    size_t count;
+    size_t cap;
+};
+
+static void note_id(void *user, struct berth_str id) {
+    struct ids_call *call = user;
+    if (call->count < call->cap) {
+        struct berth_str copy = base_arena_dup(call->arena, id);
+        call->ids[call->count] = copy;
+        call->count += copy.ptr != NULL;
+    }
+}
+
+size_t ml_catalogue_ids(struct ml_plugin *plugin, struct base_arena *arena,
+                        struct berth_str **out_ids) {
+    struct ml_catalogue *catalogue = plugin->catalogue;
+    struct ids_call call = {.arena = arena};
+    (void)pthread_mutex_lock(&catalogue->lock);
+    call.cap = catalogue->models.count;
+    (void)pthread_mutex_unlock(&catalogue->lock);
+    /* One that comes meanwhile is left for the next time. */
+    call.ids = base_arena_array(arena, call.cap + 1, sizeof *call.ids);
+    if (call.ids) {
+        ml_catalogue_each(plugin, note_id, &call);
+    }
+    *out_ids = call.ids;
+    return call.count;
+}
+
+struct use_call {
+    struct berth_str id;
+    uint64_t last_ns;
+    pthread_mutex_t lock; /* loops answer at the same time */
+};
+
+static void note_use(void *user, uint32_t index, void *context) {
+    struct use_call *call = user;
+    const struct ml_loop_model *model = ml_catalogue_find(context, call->id);
+    (void)index;
+    if (model) {
+        (void)pthread_mutex_lock(&call->lock);
+        call->last_ns = model->last_used_ns > call->last_ns ? model->last_used_ns : call->last_ns;
+        (void)pthread_mutex_unlock(&call->lock);
+    }
+}
+
+uint64_t ml_catalogue_last_used(struct ml_plugin *plugin, struct berth_str id) {
+    struct use_call call = {.id = id, .lock = PTHREAD_MUTEX_INITIALIZER};
+    (void)plugin->loop->run_on_all(plugin->host, note_use, &call);
+    (void)pthread_mutex_destroy(&call.lock);
+    return call.last_ns;
 }

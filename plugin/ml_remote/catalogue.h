@@ -18,6 +18,7 @@ struct ml_loop_model {
     /* The URL where no value of a prediction has a say in it, and whether it was trusted then. */
     struct base_buf url;
     uint64_t trusted_serial; /* of the settings under which it was; 0: never */
+    uint64_t last_used_ns;   /* base_monotonic_ns; at first when it was deployed */
     struct ml_model_stats stats;
 };
 
@@ -38,9 +39,18 @@ struct ml_loop_model *ml_catalogue_find(struct ml_loop *loop, struct berth_str i
 /* Whether a model is deployed here. Any thread. */
 bool ml_catalogue_has(struct ml_plugin *plugin, struct berth_str id);
 
+/* The model with a reference; NULL when it is not deployed here. Any thread. */
+struct ml_deployed *ml_catalogue_get(struct ml_plugin *plugin, struct berth_str id);
+
+/* When a model was last used on any loop, base_monotonic_ns; 0: it is on none. Not on a loop. */
+uint64_t ml_catalogue_last_used(struct ml_plugin *plugin, struct berth_str id);
+
 /* Calls fn with the id of each. Not from a watch. */
 void ml_catalogue_each(struct ml_plugin *plugin, void (*fn)(void *user, struct berth_str id),
                        void *user);
+/* The ids of all of them, in the arena; gives their number, fewer without memory. Any thread. */
+size_t ml_catalogue_ids(struct ml_plugin *plugin, struct base_arena *arena,
+                        struct berth_str **out_ids);
 
 /* Whether a document says that the model is deployed on the node. */
 bool ml_catalogue_belongs(struct json_value model, struct berth_str node_id);

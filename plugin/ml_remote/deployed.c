@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "plugin/ml_remote/connector.h"
+#include "plugin/ml_remote/remote_job.h"
 
 #include <stdlib.h>
 
@@ -58,6 +59,27 @@ static uint64_t milliseconds(int64_t seconds) {
 
 /* ---- actions and parameters ---- */
 
+/* What the connector leaves out and its batch action tells: how the jobs are asked about. */
+static int32_t make_job_action(struct making *m, const struct ml_credentials *credentials,
+                               enum ml_action_type type, bool is_signed) {
+    struct ml_deployed *d = m->deployed;
+    struct json_value batch =
+        ml_connector_action(m->connector, ml_action_name(ML_ACTION_BATCH_PREDICT));
+    BASE_BUF_AUTO text;
+    JSON_DOC_AUTO doc = {0};
+    base_buf_init(&text, BASE_BUF_MAX_DEFAULT);
+    if (d->actions[type].is_present || !json_present(batch) ||
+        !ml_job_action(batch, type == ML_ACTION_BATCH_CANCEL, &text)) {
+        return BERTH_OK;
+    }
+    struct berth_str kept = ml_keep(&d->arena, &text);
+    if (!kept.ptr || !json_parse(&doc, kept, 0, NULL)) {
+        return base_error_memory(m->error);
+    }
+    return ml_action_make(json_root(&doc), is_signed, &d->parameters, credentials, &d->arena,
+                          &d->actions[type], m->error);
+}
+
 static int32_t make_actions(struct making *m, const struct ml_credentials *credentials) {
     struct ml_deployed *d = m->deployed;
     bool is_signed = json_string_is(json_get(m->connector, "protocol"), BERTH_STR("aws_sigv4"));
@@ -69,6 +91,8 @@ static int32_t make_actions(struct making *m, const struct ml_credentials *crede
                                   &d->actions[type], m->error);
         }
     }
+    code = code ? code : make_job_action(m, credentials, ML_ACTION_BATCH_STATUS, is_signed);
+    code = code ? code : make_job_action(m, credentials, ML_ACTION_BATCH_CANCEL, is_signed);
     if (!code && !d->actions[ML_ACTION_PREDICT].is_present) {
         code = ml_invalid(m->error, "the model's connector has no action of type predict");
     }
@@ -145,6 +169,9 @@ static int32_t make_from_model(struct making *m, struct json_value model,
     double limit;
     uint64_t unit_ns;
     d->is_enabled = !json_is(json_get(model, "is_enabled"), JSON_FALSE);
+    d->ttl_minutes = -1;
+    (void)json_i64(json_get(json_get(model, "deploy_setting"), "model_ttl_minutes"),
+                   &d->ttl_minutes);
     int32_t code =
         ml_interface_load(json_get(model, "interface"), &d->arena, &d->interface, m->error);
     code = code ? code

@@ -21,6 +21,7 @@ struct ml_deployed {
     _Atomic uint32_t references;
     struct berth_str id;
     bool is_enabled;
+    int64_t ttl_minutes; /* unused for longer, it is undeployed; below 0: never */
     struct ml_action actions[ML_ACTION_TYPES];
     struct ml_parameters parameters;
     struct ml_client_config config;

@@ -56,7 +56,8 @@ void ml_exchange_reset(struct ml_exchange *exchange);
 
 /*
  * Makes payload and URL of an action and parameters (an object, or absent), and checks that the URL
- * is trusted. model: where the loop keeps what does not change; NULL: nowhere. Fills the error.
+ * is trusted. model: where the loop keeps what does not change, and when it was used; NULL:
+ * nowhere. Fills the error.
  */
 int32_t ml_exchange_prepare(struct ml_exchange *exchange, const struct ml_deployed *deployed,
                             enum ml_action_type type, struct ml_loop_model *model,

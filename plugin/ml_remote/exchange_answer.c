@@ -130,6 +130,10 @@ static int32_t malformed(struct ml_exchange *x, const struct json_error *fault) 
 static int32_t take_answer(struct ml_exchange *x, struct ml_http_answer *answer) {
     struct berth_str text = base_str_trim(base_buf_view(&answer->body));
     struct json_error fault;
+    if (text.len == 0 && x->action->may_be_empty) {
+        base_buf_cstr(&x->body, "null");
+        return x->body.error ? base_error_memory(&x->error) : BERTH_OK;
+    }
     if (text.len == 0) {
         return ml_status(&x->error, 502, "the remote service answered %u without a body",
                          answer->status);

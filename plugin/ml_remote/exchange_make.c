@@ -4,6 +4,7 @@
  */
 #include "plugin/ml_remote/exchange.h"
 
+#include "base/clock.h"
 #include "base/utf8.h"
 #include "plugin/ml_remote/lenient_json.h"
 #include "plugin/ml_remote/settings.h"
@@ -228,6 +229,9 @@ int32_t ml_exchange_prepare(struct ml_exchange *x, const struct ml_deployed *dep
     x->deployed = deployed;
     x->action = &deployed->actions[type];
     x->parameters = parameters;
+    if (model) {
+        model->last_used_ns = base_monotonic_ns();
+    }
     if (!x->action->is_present) {
         return ml_invalid(&x->error, "the model's connector has no action of type %s",
                           ml_action_name(type));

@@ -38,8 +38,12 @@ int32_t ml_deploy_model(struct ml_call *call);
 int32_t ml_undeploy_model(struct ml_call *call);
 int32_t ml_undeploy_models(struct ml_call *call);
 
+/* batch.c */
+int32_t ml_batch_predict(struct ml_call *call);
+
 /* task_handlers.c */
 int32_t ml_get_task(struct ml_call *call);
+int32_t ml_cancel_task(struct ml_call *call);
 int32_t ml_delete_task(struct ml_call *call);
 int32_t ml_search_tasks(struct ml_call *call);
 

@@ -4,9 +4,11 @@
  *
  * This file is the plugin's face to the host: its descriptor and its lifecycle.
  */
+#include "plugin/ml_remote/ask.h"
 #include "plugin/ml_remote/catalogue.h"
 #include "plugin/ml_remote/deploy.h"
 #include "plugin/ml_remote/handlers.h"
+#include "plugin/ml_remote/housekeeping.h"
 #include "plugin/ml_remote/predict.h"
 #include "plugin/ml_remote/settings.h"
 
@@ -42,10 +44,12 @@ static int32_t get_capabilities(struct ml_plugin *plugin, struct berth_error *er
 static void destroy(void *user) {
     struct ml_plugin *plugin = user;
     ml_catalogue_destroy(plugin->catalogue);
+    ml_housekeeping_destroy(plugin->housekeeping);
     ml_settings_release(plugin->settings);
     (void)pthread_mutex_destroy(&plugin->settings_lock);
     (void)pthread_mutex_destroy(&plugin->references_lock);
     (void)pthread_mutex_destroy(&plugin->auto_deploy_lock);
+    (void)pthread_mutex_destroy(&plugin->batch_lock);
     base_arena_deinit(&plugin->arena);
     free(plugin);
 }
@@ -59,9 +63,11 @@ static int32_t create(const struct berth_host *host, void **out_plugin, struct b
     (void)pthread_mutex_init(&plugin->settings_lock, NULL);
     (void)pthread_mutex_init(&plugin->references_lock, NULL);
     (void)pthread_mutex_init(&plugin->auto_deploy_lock, NULL);
+    (void)pthread_mutex_init(&plugin->batch_lock, NULL);
     base_arena_init(&plugin->arena, ARENA_CHUNK);
     int32_t code = get_capabilities(plugin, error);
     code = code ? code : ml_catalogue_create(plugin, &plugin->catalogue, error);
+    code = code ? code : ml_housekeeping_create(plugin, &plugin->housekeeping, error);
     if (code) {
         destroy(plugin);
         return code;
@@ -94,6 +100,8 @@ static void loop_stop(void *user, uint32_t index, void *context) {
     struct ml_loop *loop = context;
     (void)user;
     (void)index;
+    ml_housekeeping_stop(loop);
+    ml_ask_stop_loop(loop);
     ml_http_client_destroy(loop->client);
     ml_catalogue_stop_loop(loop);
     while (loop->free_predicts) {
@@ -122,6 +130,7 @@ static int32_t loop_start(void *user, uint32_t index, void **out_context,
     if (!code && ml_catalogue_start_loop(loop)) {
         code = base_error_memory(error);
     }
+    code = code ? code : ml_housekeeping_start(loop, error);
     if (code) {
         loop_stop(plugin, index, loop);
         return code;

@@ -20,12 +20,15 @@
 #include "base/arena.h"
 #include "base/error.h"
 #include "base/map.h"
+#include "plugin/ml_remote/slots.h"
 
 #include "plugin/ml_remote/stats_types.h"
 
 struct ml_settings;
 struct ml_http_client;
 struct ml_catalogue;
+struct ml_ask;
+struct ml_housekeeping;
 
 /* One per process. What is not constant after create is guarded as its comment says. */
 struct ml_plugin {
@@ -51,6 +54,16 @@ struct ml_plugin {
     /* Held while a model is deployed by its first prediction, so that one of many does it. */
     pthread_mutex_t auto_deploy_lock;
 
+    /* What runs now, against the limits of the settings. */
+    struct ml_slots registrations;
+    struct ml_slots deployments;
+    /* Batch predictions whose tasks are not written yet; the lock is held while one is counted in.
+     */
+    pthread_mutex_t batch_lock;
+    _Atomic uint32_t batches_begun;
+
+    struct ml_housekeeping *housekeeping;
+
     /* The models that are deployed on this node: plugin/ml_remote/catalogue.h. */
     struct ml_catalogue *catalogue;
 
@@ -61,9 +74,11 @@ struct ml_plugin {
 struct ml_loop {
     struct ml_plugin *plugin;
     uint32_t index;
-    struct ml_settings *settings;  /* a reference */
-    struct base_map models;        /* struct ml_loop_model by id */
-    struct ml_http_client *client; /* to the remote services */
+    struct ml_settings *settings;         /* a reference */
+    struct base_map models;               /* struct ml_loop_model by id */
+    struct ml_http_client *client;        /* to the remote services */
+    struct ml_housekeeping *housekeeping; /* on the loop that has its timer; else NULL */
+    struct ml_ask *asks;                  /* questions that are no predictions: ask.h */
     struct ml_predict *free_predicts;
     uint32_t free_predict_count;
     struct ml_loop_stats stats;

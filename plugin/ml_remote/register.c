@@ -196,6 +196,22 @@ static int32_t register_locked(struct ml_call *call, struct registration *r) {
     return code;
 }
 
+/* As many at a time as this node may make. */
+static int32_t register_within_limit(struct ml_call *call, struct registration *r) {
+    struct ml_slots *slots = &call->plugin->registrations;
+    if (!ml_slots_take(slots, call->settings->max_register_tasks)) {
+        return base_error(&call->error, BERTH_E_LIMIT,
+                          "so many registrations run on this node as "
+                          "[plugins.ml_commons.max_register_model_tasks_per_node] allows: %lld",
+                          (long long)call->settings->max_register_tasks);
+    }
+    (void)pthread_mutex_lock(&call->plugin->references_lock);
+    int32_t code = register_locked(call, r);
+    (void)pthread_mutex_unlock(&call->plugin->references_lock);
+    ml_slots_give(slots);
+    return code;
+}
+
 /* Whether the query asks to deploy at once. */
 static int32_t read_deploy(struct ml_call *call, bool *out_deploy) {
     struct berth_str text;
@@ -216,11 +232,7 @@ int32_t ml_register_model(struct ml_call *call) {
     code = code ? code : read_deploy(call, &deploy);
     code = code ? code : ml_call_read_body(call);
     code = code ? code : read_registration(call, &r);
-    if (!code) {
-        (void)pthread_mutex_lock(&call->plugin->references_lock);
-        code = register_locked(call, &r);
-        (void)pthread_mutex_unlock(&call->plugin->references_lock);
-    }
+    code = code ? code : register_within_limit(call, &r);
     if (code) {
         return code;
     }
@@ -228,7 +240,8 @@ int32_t ml_register_model(struct ml_call *call) {
         /* The model is registered, whatever becomes of this; the model's state tells. */
         struct ml_deployment deployment;
         struct berth_error ignored = BASE_ERROR_INIT;
-        (void)ml_deploy(call->plugin, call->settings, r.model_id, &deployment, &ignored);
+        const struct ml_plan plan = {.model_id = r.model_id, .to_all = true};
+        (void)ml_deploy(call->plugin, call->settings, &plan, &deployment, &ignored);
     }
     json_open_object(&call->out);
     json_member_cstr(&call->out, "task_id", r.task_id);

@@ -71,6 +71,7 @@ static const struct row rows[] = {
     ON_LOOP("POST", "/models/{model_id}/_predict", "predict", BODY, ml_predict),
     ON_LOOP("POST", "/models/{model_id}/_predict/stream", "predict", BODY, ml_predict_stream),
 
+    ON_WORKER("POST", "/models/{model_id}/_batch_predict", "predict", BODY, ml_batch_predict, NULL),
     ON_LOOP("POST", "/_predict/{algorithm}/{model_id}", "predict", BODY, ml_predict),
 
     ON_WORKER("GET", "/stats", "stats/nodes", NO_BODY, ml_get_stats, NULL),
@@ -87,6 +88,7 @@ static const struct row rows[] = {
               "view"),
 
     ON_WORKER("GET", "/tasks/{task_id}", "tasks/get", NO_BODY, ml_get_task, NULL),
+    ON_WORKER("POST", "/tasks/{task_id}/_cancel", "tasks/cancel", NO_BODY, ml_cancel_task, NULL),
     ON_WORKER("DELETE", "/tasks/{task_id}", "tasks/delete", NO_BODY, ml_delete_task, NULL),
     ON_WORKER("GET", "/tasks/_search", "tasks/search", BODY, ml_search_tasks, NULL),
     ON_WORKER("POST", "/tasks/_search", "tasks/search", BODY, ml_search_tasks, NULL),
@@ -101,6 +103,7 @@ static const struct {
     {ml_deploy_model, ML_STAT_DEPLOY},
     {ml_undeploy_model, ML_STAT_UNDEPLOY},
     {ml_undeploy_models, ML_STAT_UNDEPLOY},
+    {ml_batch_predict, ML_STAT_BATCH_PREDICT},
 };
 
 static enum ml_stat_action counted_as(ml_call_fn fn) {

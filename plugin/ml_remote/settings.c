@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "plugin/ml_remote/settings.h"
 
+#include "base/clock.h"
 #include "base/json.h"
 #include "plugin/ml_remote/deploy.h"
+#include "plugin/ml_remote/housekeeping.h"
 
 #include <stdlib.h>
 
@@ -25,6 +27,19 @@ static const struct berth_str default_endpoints[] = {
 };
 
 static const struct berth_str default_roles[] = {BERTH_STR_INIT("data"), BERTH_STR_INIT("ml")};
+
+/* Where a remote job's status is looked for. */
+static const struct berth_str default_status_fields[] = {
+    BERTH_STR_INIT("status"), BERTH_STR_INIT("Status"), BERTH_STR_INIT("TransformJobStatus")};
+
+/* The settings whose expressions tell a remote job's state. */
+static const char *const job_keys[ML_JOB_STATES] = {
+    [ML_JOB_CANCELLING] = KEY("remote_job.status_regex.cancelling"),
+    [ML_JOB_CANCELLED] = KEY("remote_job.status_regex.cancelled"),
+    [ML_JOB_COMPLETED] = KEY("remote_job.status_regex.completed"),
+    [ML_JOB_EXPIRED] = KEY("remote_job.status_regex.expired"),
+    [ML_JOB_FAILED] = KEY("remote_job.status_regex.failed"),
+};
 
 struct row {
     const char *key;
@@ -82,6 +97,20 @@ static const struct row rows[] = {
     INT("sync_up_job_interval_in_seconds", "10", 0, 86400,
         "How often documents are compared with what runs; 0: never."),
     INT("ml_task_timeout_in_seconds", "600", 1, 86400, "A task that runs longer has failed."),
+    {KEY("task_retention"), BERTH_SETTING_TIME, "0", 0, 3650.0 * 86400 * 1000, NULL, 0,
+     "Tasks that ended so long ago are deleted; 0: they are kept."},
+    LIST("remote_job.status_field", default_status_fields,
+         "Members of a remote job of which the first that is there has its status."),
+    TEXT("remote_job.status_regex.cancelling", "(stopping|cancelling)",
+         "Found in the status of a remote job that is being cancelled, whatever its case."),
+    TEXT("remote_job.status_regex.cancelled", "(stopped|cancelled)",
+         "Found in the status of a remote job that was cancelled."),
+    TEXT("remote_job.status_regex.completed", "(complete|completed|partiallyCompleted)",
+         "Found in the status of a remote job that is done."),
+    TEXT("remote_job.status_regex.expired", "(expired|timeout)",
+         "Found in the status of a remote job that took too long."),
+    TEXT("remote_job.status_regex.failed", "(failed)",
+         "Found in the status of a remote job that failed."),
     BOOL("controller_enabled", "true", "On: users' rate limits can be set (controllers)."),
     BOOL("safe_delete_model", "false", "On: a model that others refer to is not deleted."),
     BOOL("offline_batch_inference_enabled", "true", "On: batch predictions are taken."),
@@ -184,6 +213,40 @@ static int32_t make_trust(struct ml_plugin *plugin, const struct berth_settings_
     return ml_trust_create(patterns, count, out_trust, error);
 }
 
+static int32_t make_job_expression(struct ml_plugin *plugin, const struct berth_settings_view *view,
+                                   const char *key, struct ml_trust **out_expression,
+                                   struct berth_error *error) {
+    struct berth_str text = {"", 0};
+    (void)plugin->settings_api->get_text(view, base_cstr(key), &text);
+    return ml_trust_create_search(&text, 1, out_expression, error);
+}
+
+static int32_t read_job_rules(struct ml_plugin *plugin, const struct berth_settings_view *view,
+                              struct ml_settings *s, struct berth_error *error) {
+    const struct berth_str *fields = NULL;
+    (void)plugin->settings_api->get_list(view, BERTH_STR(KEY("remote_job.status_field")), &fields,
+                                         &s->job_rules.field_count);
+    s->job_rules.fields = copy_list(&s->arena, fields, s->job_rules.field_count);
+    int32_t code = s->job_rules.fields ? BERTH_OK : base_error_memory(error);
+    for (int i = 0; i < ML_JOB_STATES && !code; i++) {
+        code = make_job_expression(plugin, view, job_keys[i], &s->job_rules.expressions[i], error);
+    }
+    return code;
+}
+
+static void read_task_settings(struct ml_plugin *plugin, const struct berth_settings_view *view,
+                               struct ml_settings *s) {
+    s->max_register_tasks = get_int(plugin, view, KEY("max_register_model_tasks_per_node"));
+    s->max_deploy_tasks = get_int(plugin, view, KEY("max_deploy_model_tasks_per_node"));
+    s->max_batch_tasks = get_int(plugin, view, KEY("max_batch_inference_tasks"));
+    s->batch_enabled = get_bool(plugin, view, KEY("offline_batch_inference_enabled"));
+    s->sync_interval_ms =
+        (uint64_t)get_int(plugin, view, KEY("sync_up_job_interval_in_seconds")) * BASE_MS_PER_S;
+    s->task_timeout_ms =
+        (uint64_t)get_int(plugin, view, KEY("ml_task_timeout_in_seconds")) * BASE_MS_PER_S;
+    s->task_retention_ms = (uint64_t)get_int(plugin, view, KEY("task_retention"));
+}
+
 static int32_t make_snapshot(struct ml_plugin *plugin, const struct berth_settings_view *view,
                              struct ml_settings **out_settings, struct berth_error *error) {
     struct ml_settings *s = calloc(1, sizeof *s);
@@ -199,14 +262,14 @@ static int32_t make_snapshot(struct ml_plugin *plugin, const struct berth_settin
     s->allow_custom_deployment_plan = get_bool(plugin, view, KEY("allow_custom_deployment_plan"));
     s->stream_enabled = get_bool(plugin, view, KEY("stream_enabled"));
     s->auto_deploy = get_bool(plugin, view, KEY("model_auto_deploy.enable"));
-    s->max_register_tasks = get_int(plugin, view, KEY("max_register_model_tasks_per_node"));
-    s->max_deploy_tasks = get_int(plugin, view, KEY("max_deploy_model_tasks_per_node"));
+    read_task_settings(plugin, view, s);
     int64_t timings = get_int(plugin, view, KEY("monitoring_request_count"));
     s->timings_kept = timings > ML_TIMINGS_MAX ? ML_TIMINGS_MAX : (uint32_t)timings;
     int64_t max_json = get_int(plugin, view, KEY("max_json_size"));
     s->max_answer = max_json < 0 ? JSON_TEXT_MAX : (uint64_t)max_json;
     int32_t code = read_rules(plugin, view, s, error);
     code = code ? code : make_trust(plugin, view, &s->trust, error);
+    code = code ? code : read_job_rules(plugin, view, s, error);
     if (code) {
         ml_settings_release(s);
         return code;
@@ -231,6 +294,13 @@ static int32_t validate(void *user, const struct berth_settings_view *view,
                           reason.message);
     }
     ml_trust_destroy(trust);
+    for (int i = 0; i < ML_JOB_STATES; i++) {
+        if (make_job_expression(plugin, view, job_keys[i], &trust, &reason)) {
+            return base_error(error, BERTH_E_INVALID, "the setting [%s]: %.800s", job_keys[i],
+                              reason.message);
+        }
+        ml_trust_destroy(trust);
+    }
     struct berth_str policy = {"", 0};
     (void)plugin->settings_api->get_text(view, BERTH_STR(KEY("task_dispatch_policy")), &policy);
     if (!base_str_is(policy, "round_robin") && !base_str_is(policy, "least_load")) {
@@ -249,6 +319,7 @@ static void give_to_loop(void *user, uint32_t index, void *context) {
     if (loop->settings->serial < settings->serial) {
         ml_settings_release(loop->settings);
         loop->settings = ml_settings_ref(settings);
+        ml_housekeeping_follow(loop);
     }
 }
 
@@ -306,6 +377,9 @@ struct ml_settings *ml_settings_acquire(struct ml_plugin *plugin) {
 void ml_settings_release(struct ml_settings *settings) {
     if (settings && --settings->references == 0) {
         ml_trust_destroy(settings->trust);
+        for (int i = 0; i < ML_JOB_STATES; i++) {
+            ml_trust_destroy(settings->job_rules.expressions[i]);
+        }
         base_arena_deinit(&settings->arena);
         free(settings);
     }

@@ -13,6 +13,7 @@
 #include "base/arena.h"
 #include "plugin/ml_remote/eligibility.h"
 #include "plugin/ml_remote/plugin.h"
+#include "plugin/ml_remote/remote_job.h"
 #include "plugin/ml_remote/trust.h"
 
 struct ml_settings {
@@ -28,7 +29,13 @@ struct ml_settings {
     int64_t max_register_tasks;
     int64_t max_deploy_tasks;
     uint32_t timings_kept; /* durations a model and loop */
-    uint64_t max_answer;   /* bytes of a remote service's answer */
+    int64_t max_batch_tasks;
+    bool batch_enabled;
+    uint64_t sync_interval_ms; /* 0: never */
+    uint64_t task_timeout_ms;
+    uint64_t task_retention_ms;    /* 0: tasks are kept */
+    struct ml_job_rules job_rules; /* its texts are in the arena */
+    uint64_t max_answer;           /* bytes of a remote service's answer */
     struct ml_trust *trust;
     struct ml_eligibility_rules rules; /* its texts are in the arena */
     bool node_is_eligible;             /* whether this node may run remote models */

@@ -48,21 +48,22 @@ bool ml_node_is_named(struct ml_plugin *plugin, struct berth_str list) {
     return call.is_named;
 }
 
-/* Why a task failed, as a JSON text of node ids with their reasons. */
-static void put_error(struct base_buf *out, struct berth_str node_id, struct berth_str reason) {
+struct berth_str ml_task_error(struct ml_plugin *plugin, struct base_arena *arena,
+                               struct berth_str reason) {
+    struct berth_str node_id = ml_node_id(plugin, arena);
     BASE_BUF_AUTO text;
     base_buf_init(&text, BASE_BUF_MAX_DEFAULT);
     json_open_object(&text);
     json_key_str(&text, node_id);
     json_put_string(&text, reason);
     json_close_object(&text);
-    json_member_string(out, "error", base_buf_view(&text));
-    out->error = text.error ? text.error : out->error;
+    return node_id.ptr && !text.error ? ml_quote(arena, base_buf_view(&text)) : base_str(NULL, 0);
 }
 
 int32_t ml_task_make(struct ml_plugin *plugin, struct base_arena *arena, const struct ml_task *task,
                      char out_id[BERTH_ID_LENGTH + 1], struct berth_write *out_write) {
     uint64_t now = base_wall_ms();
+    bool memory = true;
     struct berth_str node_id = ml_node_id(plugin, arena);
     BASE_BUF_AUTO source;
     base_buf_init(&source, BASE_BUF_MAX_DEFAULT);
@@ -72,6 +73,9 @@ int32_t ml_task_make(struct ml_plugin *plugin, struct base_arena *arena, const s
     json_member_cstr(&source, "task_type", task->type);
     json_member_cstr(&source, "function_name", "REMOTE");
     json_member_cstr(&source, "state", task->state);
+    if (task->remote_job.len) {
+        json_member_cstr(&source, "input_type", "REMOTE");
+    }
     json_key(&source, "worker_node");
     json_open_array(&source);
     json_put_string(&source, node_id);
@@ -79,13 +83,18 @@ int32_t ml_task_make(struct ml_plugin *plugin, struct base_arena *arena, const s
     json_member_u64(&source, "create_time", now);
     json_member_u64(&source, "last_update_time", now);
     if (task->error.len) {
-        put_error(&source, node_id, task->error);
+        struct berth_str error = ml_task_error(plugin, arena, task->error);
+        json_member_raw(&source, "error", error);
+        memory = error.ptr != NULL;
     }
     json_member_bool(&source, "is_async", task->is_async);
+    if (task->remote_job.len) {
+        json_member_raw(&source, "remote_job", task->remote_job);
+    }
     json_close_object(&source);
     struct berth_str id = base_arena_dup(arena, base_cstr(out_id));
     struct berth_str kept = ml_keep(arena, &source);
-    if (!node_id.ptr || !id.ptr || !kept.ptr) {
+    if (!memory || !node_id.ptr || !id.ptr || !kept.ptr) {
         return BERTH_E_NO_MEMORY;
     }
     *out_write = ml_write(ML_TASK, BERTH_WRITE_CREATE, id, kept);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Tasks: the record of a registration or a deployment.
+ * Tasks: the record of a registration, a deployment or a batch prediction.
  */
 #ifndef ML_REMOTE_TASK_H
 #define ML_REMOTE_TASK_H
@@ -8,11 +8,12 @@
 #include "plugin/ml_remote/documents.h"
 
 struct ml_task {
-    const char *type;  /* REGISTER_MODEL, DEPLOY_MODEL */
-    const char *state; /* COMPLETED, FAILED */
+    const char *type;  /* REGISTER_MODEL, DEPLOY_MODEL, BATCH_PREDICTION */
+    const char *state; /* COMPLETED, FAILED, RUNNING */
     struct berth_str model_id;
     struct berth_str error; /* of a failed one: why, on this node; empty: none */
     bool is_async;
+    struct berth_str remote_job; /* of a batch prediction: an object; empty: none */
 };
 
 /*
@@ -21,6 +22,11 @@ struct ml_task {
  */
 int32_t ml_task_make(struct ml_plugin *plugin, struct base_arena *arena, const struct ml_task *task,
                      char out_id[BERTH_ID_LENGTH + 1], struct berth_write *out_write);
+
+/* Why a task failed on this node, as it is stored: raw JSON in the arena; ptr NULL without memory.
+ */
+struct berth_str ml_task_error(struct ml_plugin *plugin, struct base_arena *arena,
+                               struct berth_str reason);
 
 /* The id of this node, in the arena; ptr NULL without memory. */
 struct berth_str ml_node_id(struct ml_plugin *plugin, struct base_arena *arena);

@@ -166,18 +166,21 @@ static int32_t lint_pattern(struct berth_str pattern, struct berth_error *error)
 
 /* ---- compiling and matching ---- */
 
-static int32_t compile(struct berth_str pattern, pcre2_code **out_code, struct berth_error *error) {
+/* How a list's expressions are compiled: as they must match. */
+#define WHOLE (PCRE2_ANCHORED | PCRE2_ENDANCHORED)
+#define ANYWHERE PCRE2_CASELESS
+
+static int32_t compile(struct berth_str pattern, uint32_t how, pcre2_code **out_code,
+                       struct berth_error *error) {
     int32_t code = lint_pattern(pattern, error);
     if (code) {
         return code;
     }
     int number = 0;
     PCRE2_SIZE offset = 0;
-    pcre2_code *compiled =
-        pcre2_compile((PCRE2_SPTR)(pattern.ptr ? pattern.ptr : ""), BASE_LEN(pattern),
-                      PCRE2_ANCHORED | PCRE2_ENDANCHORED | PCRE2_UTF | PCRE2_NEVER_BACKSLASH_C |
-                          PCRE2_NO_AUTO_CAPTURE,
-                      &number, &offset, NULL);
+    pcre2_code *compiled = pcre2_compile(
+        (PCRE2_SPTR)(pattern.ptr ? pattern.ptr : ""), BASE_LEN(pattern),
+        how | PCRE2_UTF | PCRE2_NEVER_BACKSLASH_C | PCRE2_NO_AUTO_CAPTURE, &number, &offset, NULL);
     if (!compiled) {
         char reason[160] = "unknown reason";
         (void)pcre2_get_error_message(number, (PCRE2_UCHAR *)reason, sizeof reason);
@@ -191,8 +194,8 @@ static int32_t compile(struct berth_str pattern, pcre2_code **out_code, struct b
     return BERTH_OK;
 }
 
-int32_t ml_trust_create(const struct berth_str *patterns, uint32_t count,
-                        struct ml_trust **out_trust, struct berth_error *error) {
+static int32_t create(const struct berth_str *patterns, uint32_t count, uint32_t how,
+                      struct ml_trust **out_trust, struct berth_error *error) {
     if (count > ML_TRUST_PATTERNS_MAX) {
         return base_error(error, BERTH_E_INVALID, "%u expressions, allowed are %u", count,
                           ML_TRUST_PATTERNS_MAX);
@@ -209,7 +212,7 @@ int32_t ml_trust_create(const struct berth_str *patterns, uint32_t count,
     (void)pcre2_set_heap_limit(limits, HEAP_LIMIT_KIB);
     trust->limits = limits;
     for (; trust->count < count; trust->count++) {
-        int32_t code = compile(patterns[trust->count], &trust->codes[trust->count], error);
+        int32_t code = compile(patterns[trust->count], how, &trust->codes[trust->count], error);
         if (code) {
             ml_trust_destroy(trust);
             return code;
@@ -217,6 +220,16 @@ int32_t ml_trust_create(const struct berth_str *patterns, uint32_t count,
     }
     *out_trust = trust;
     return BERTH_OK;
+}
+
+int32_t ml_trust_create(const struct berth_str *patterns, uint32_t count,
+                        struct ml_trust **out_trust, struct berth_error *error) {
+    return create(patterns, count, WHOLE, out_trust, error);
+}
+
+int32_t ml_trust_create_search(const struct berth_str *patterns, uint32_t count,
+                               struct ml_trust **out_trust, struct berth_error *error) {
+    return create(patterns, count, ANYWHERE, out_trust, error);
 }
 
 void ml_trust_destroy(struct ml_trust *trust) {

@@ -20,6 +20,9 @@ struct ml_trust;
 /* Compiles a list. INVALID names the expression, what is wrong with it and where. */
 int32_t ml_trust_create(const struct berth_str *patterns, uint32_t count,
                         struct ml_trust **out_trust, struct berth_error *error);
+/* The same for expressions that may be found anywhere in a text, whatever its case. */
+int32_t ml_trust_create_search(const struct berth_str *patterns, uint32_t count,
+                               struct ml_trust **out_trust, struct berth_error *error);
 void ml_trust_destroy(struct ml_trust *trust);
 
 /*

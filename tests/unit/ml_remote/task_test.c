@@ -15,10 +15,24 @@ static const struct {
     struct ml_task task;
     const char *error; /* as stored; NULL: none */
 } cases[] = {
-    {{"REGISTER_MODEL", "COMPLETED", BERTH_STR_INIT("m1"), {NULL, 0}, false}, NULL},
-    {{"DEPLOY_MODEL", "COMPLETED", BERTH_STR_INIT("m1"), {"", 0}, true}, NULL},
-    {{"DEPLOY_MODEL", "FAILED", BERTH_STR_INIT("m \"1\""), BERTH_STR_INIT("it said \"no\""), true},
+    {{.type = "REGISTER_MODEL", .state = "COMPLETED", .model_id = BERTH_STR_INIT("m1")}, NULL},
+    {{.type = "DEPLOY_MODEL",
+      .state = "COMPLETED",
+      .model_id = BERTH_STR_INIT("m1"),
+      .error = {"", 0},
+      .is_async = true},
+     NULL},
+    {{.type = "DEPLOY_MODEL",
+      .state = "FAILED",
+      .model_id = BERTH_STR_INIT("m \"1\""),
+      .error = BERTH_STR_INIT("it said \"no\""),
+      .is_async = true},
      "{\"node-1\":\"it said \\\"no\\\"\"}"},
+    {{.type = "BATCH_PREDICTION",
+      .state = "RUNNING",
+      .model_id = BERTH_STR_INIT("m1"),
+      .remote_job = BERTH_STR_INIT("{\"id\":1}")},
+     NULL},
 };
 
 static void assert_member(struct json_value object, const char *name, const char *expected) {
@@ -58,6 +72,9 @@ static void makes_the_record_by_table(void **state) {
         assert_int_equal(created, updated);
         assert_true(
             json_is(json_get(root, "is_async"), cases[i].task.is_async ? JSON_TRUE : JSON_FALSE));
+        bool job = cases[i].task.remote_job.len > 0;
+        assert_true(base_str_eq(json_raw(json_get(root, "remote_job")), cases[i].task.remote_job));
+        assert_int_equal(json_present(json_get(root, "input_type")), job);
         if (cases[i].error) {
             assert_member(root, "error", cases[i].error);
         } else {

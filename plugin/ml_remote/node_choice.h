@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Nodes that a client names in node_ids, and nodes of a model's plan.
+ */
+#ifndef ML_REMOTE_NODE_CHOICE_H
+#define ML_REMOTE_NODE_CHOICE_H
+
+#include "plugin/ml_remote/documents.h"
+
+struct ml_node_choice {
+    bool is_given;            /* node_ids names at least one node */
+    bool has_local;           /* this node is among them */
+    struct berth_str unknown; /* ids of no node, joined by commas; in the call's arena */
+};
+
+/* Reads the body's node_ids; 400 where they are given and the settings do not allow it. */
+int32_t ml_nodes_choose(struct ml_call *call, struct ml_node_choice *out_choice);
+
+/* Whether there is a node of this id, and whether it is this one. */
+struct ml_node_seen {
+    bool is_there;
+    bool is_local;
+};
+struct ml_node_seen ml_node_see(struct ml_plugin *plugin, struct berth_str id);
+
+#endif
