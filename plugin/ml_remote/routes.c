@@ -99,10 +99,8 @@ static const struct {
     ml_call_fn fn;
     enum ml_stat_action action;
 } counted[] = {
-    {ml_register_model, ML_STAT_REGISTER},
-    {ml_deploy_model, ML_STAT_DEPLOY},
-    {ml_undeploy_model, ML_STAT_UNDEPLOY},
-    {ml_undeploy_models, ML_STAT_UNDEPLOY},
+    {ml_register_model, ML_STAT_REGISTER},     {ml_deploy_model, ML_STAT_DEPLOY},
+    {ml_undeploy_model, ML_STAT_UNDEPLOY},     {ml_undeploy_models, ML_STAT_UNDEPLOY},
     {ml_batch_predict, ML_STAT_BATCH_PREDICT},
 };
 
