@@ -105,6 +105,15 @@ static void makes_directories(void **state) {
     assert_non_null(strstr(error.message, "/f/g]"));
 }
 
+static void refuses_what_is_no_directory(void **state) {
+    char path[TEMP_MAX];
+    struct berth_error error = BASE_ERROR_INIT;
+    temp_write(temp_path(path, *state, "f"), "", 0);
+    assert_int_equal(file_make_directory(path, &error), BERTH_E_IO);
+    assert_non_null(strstr(error.message, "/f]"));
+    assert_int_equal(file_make_directory("", &error), BERTH_E_INVALID);
+}
+
 static void hashes_a_file(void **state) {
     char path[TEMP_MAX];
     char hex[FILE_SHA256_LENGTH + 1];
@@ -121,9 +130,13 @@ static void hashes_a_file(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        IN_FOLDER(reads_up_to_its_bound),     IN_FOLDER(reads_a_file_of_many_pieces),
-        IN_FOLDER(names_what_it_cannot_read), IN_FOLDER(writes_privately_and_replaces),
-        IN_FOLDER(makes_directories),         IN_FOLDER(hashes_a_file),
+        IN_FOLDER(reads_up_to_its_bound),
+        IN_FOLDER(reads_a_file_of_many_pieces),
+        IN_FOLDER(names_what_it_cannot_read),
+        IN_FOLDER(writes_privately_and_replaces),
+        IN_FOLDER(makes_directories),
+        IN_FOLDER(refuses_what_is_no_directory),
+        IN_FOLDER(hashes_a_file),
     };
     return cmocka_run_group_tests_name("host.base.file", tests, NULL, NULL);
 }

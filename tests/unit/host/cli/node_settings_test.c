@@ -167,11 +167,38 @@ static void resolves_paths(void **state) {
     });
 }
 
+/* Each of the files that a text with commas names, not the first of them alone. */
+static void resolves_each_path_of_a_text_with_commas(void **state) {
+    (void)state;
+    static const struct {
+        const char *assignment;
+        const char *first;
+        const char *second;
+    } texts[] = {
+        {"berth.plugins=a.so, b.so", "/etc/berth/a.so", "/etc/berth/b.so"},
+        {"berth.plugins=/a.so,b.so", "/a.so", "/etc/berth/b.so"},
+        {"berth.plugins=a.so,/b.so", "/etc/berth/a.so", "/b.so"},
+    };
+    for (size_t i = 0; i < BASE_COUNT(texts); i++) {
+        struct settings_layer *layer = settings_layer_create();
+        assert_int_equal(config_override(layer, texts[i].assignment, NULL), BERTH_OK);
+        assert_int_equal(node_settings_resolve_paths(layer, "/etc/berth", NULL), BERTH_OK);
+        const struct setting_value *value = settings_layer_get(layer, BERTH_STR("berth.plugins"));
+        assert_int_equal(value->item_count, 2);
+        assert_true(base_str_is(value->items[0], texts[i].first));
+        assert_true(base_str_is(value->items[1], texts[i].second));
+        settings_layer_destroy(layer);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(has_defaults),      cmocka_unit_test(checks_values),
-        cmocka_unit_test(reads_what_is_set), cmocka_unit_test(does_not_show_the_password),
+        cmocka_unit_test(has_defaults),
+        cmocka_unit_test(checks_values),
+        cmocka_unit_test(reads_what_is_set),
+        cmocka_unit_test(does_not_show_the_password),
         cmocka_unit_test(resolves_paths),
+        cmocka_unit_test(resolves_each_path_of_a_text_with_commas),
     };
     return cmocka_run_group_tests_name("host.cli.node_settings", tests, NULL, NULL);
 }
