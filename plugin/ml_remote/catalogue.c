@@ -166,6 +166,26 @@ static void on_models(void *user, const struct berth_change *changes, uint32_t c
     }
 }
 
+/* A controller is part of its model, which is made anew. */
+static void on_controllers(void *user, const struct berth_change *changes, uint32_t count) {
+    struct ml_plugin *plugin = user;
+    for (uint32_t i = 0; i < count; i++) {
+        ML_DOCUMENT_AUTO model = {0};
+        struct berth_error error = BASE_ERROR_INIT;
+        if (!ml_catalogue_has(plugin, changes[i].id)) {
+            continue;
+        }
+        int32_t code = ml_document_get(plugin, ML_MODEL, changes[i].id, &model, &error);
+        if (!code) {
+            follow(plugin, changes[i].id, model.root);
+        } else if (code != BERTH_E_NOT_FOUND) {
+            ML_LOG(plugin, BERTH_LOG_ERROR, "controller_not_applied",
+                   ML_FIELD("model_id", changes[i].id),
+                   ML_FIELD("reason", base_cstr(error.message)));
+        }
+    }
+}
+
 struct load_call {
     struct ml_plugin *plugin;
     struct json_doc doc;
@@ -182,6 +202,9 @@ static int32_t load_one(void *user, const struct berth_document *document) {
 
 int32_t ml_catalogue_start(struct ml_plugin *plugin, struct berth_error *error) {
     int32_t code = plugin->store->watch(plugin->host, ml_index(ML_MODEL), on_models, plugin, error);
+    code = code ? code
+                : plugin->store->watch(plugin->host, ml_index(ML_CONTROLLER), on_controllers,
+                                       plugin, error);
     struct load_call call = {.plugin = plugin};
     code =
         code ? code : plugin->store->scan(plugin->host, ml_index(ML_MODEL), load_one, &call, error);

@@ -99,7 +99,7 @@ static int32_t on_bytes(void *user, struct berth_str bytes) {
     return x->on_bytes(x->user, x, bytes);
 }
 
-static int32_t sign(struct ml_exchange *x) {
+int32_t ml_exchange_sign(struct ml_exchange *x) {
     const struct ml_action *action = x->action;
     if (!action->is_signed) {
         return BERTH_OK;
@@ -117,7 +117,7 @@ static int32_t sign(struct ml_exchange *x) {
 
 static int32_t try_once(struct ml_exchange *x) {
     const struct ml_deployed *d = x->deployed;
-    int32_t code = sign(x);
+    int32_t code = ml_exchange_sign(x);
     if (code) {
         return code;
     }

@@ -58,6 +58,19 @@ int32_t ml_get_profile(struct ml_call *call);
 int32_t ml_get_profile_named(struct ml_call *call);
 int32_t ml_get_profile_tasks(struct ml_call *call);
 
+/* controller_handlers.c */
+int32_t ml_create_controller(struct ml_call *call);
+int32_t ml_update_controller(struct ml_call *call);
+int32_t ml_get_controller(struct ml_call *call);
+int32_t ml_delete_controller(struct ml_call *call);
+
+/* preview.c */
+int32_t ml_preview_connector(struct ml_call *call);
+int32_t ml_preview_model(struct ml_call *call);
+
+/* config_handlers.c */
+int32_t ml_get_config(struct ml_call *call);
+
 /* predict.c; runs on the loop */
 void ml_predict(void *user, struct berth_request *request, const struct berth_request_view *view);
 void ml_predict_stream(void *user, struct berth_request *request,

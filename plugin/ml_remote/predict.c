@@ -172,11 +172,24 @@ static void start_exchanges(struct ml_predict *p, int32_t code) {
     settle(p);
 }
 
-/* A token for each question. */
+/* A token for each question, of the user's own limit. */
+static int32_t take_user_tokens(struct ml_predict *p) {
+    const struct ml_controller *controller = p->deployed->controller;
+    const struct berth_user *user = NULL;
+    return !controller || p->loop->plugin->identity->user(p->request, &user) ||
+                   ml_controller_take(controller, user->name, p->count, base_monotonic_ns())
+               ? BERTH_OK
+               : ml_status(&p->error, 429,
+                           "the limit of the user [" BASE_FMT "] for the model [" BASE_FMT
+                           "] allows no more for now",
+                           BASE_ARG(user->name), BASE_ARG(p->model_id));
+}
+
+/* A token for each question, the model's before the user's. */
 static int32_t take_tokens(struct ml_predict *p) {
     struct ml_limiter *limiter = p->deployed->limiter;
     return !limiter || ml_limiter_take(limiter, p->count, base_monotonic_ns())
-               ? BERTH_OK
+               ? take_user_tokens(p)
                : ml_status(&p->error, 429,
                            "the rate limiter of the model [" BASE_FMT "] allows no more for now",
                            BASE_ARG(p->model_id));

@@ -189,6 +189,10 @@ int32_t ml_pre_check(const struct ml_pre_function *function, const struct ml_inp
                             ml_input_name(input->kind));
 }
 
+const char *ml_pre_name(const struct ml_pre_function *function) {
+    return function->name;
+}
+
 bool ml_pre_is_single(const struct ml_pre_function *function) {
     return function->is_single;
 }

@@ -92,6 +92,20 @@ static const struct row rows[] = {
     ON_WORKER("DELETE", "/tasks/{task_id}", "tasks/delete", NO_BODY, ml_delete_task, NULL),
     ON_WORKER("GET", "/tasks/_search", "tasks/search", BODY, ml_search_tasks, NULL),
     ON_WORKER("POST", "/tasks/_search", "tasks/search", BODY, ml_search_tasks, NULL),
+
+    ON_WORKER("POST", "/connectors/{connector_id}/_preview", "connectors/get", BODY,
+              ml_preview_connector, NULL),
+    ON_WORKER("POST", "/models/{model_id}/_preview", "predict", BODY, ml_preview_model, NULL),
+
+    ON_WORKER("POST", "/controllers/{model_id}", "controllers/create", BODY, ml_create_controller,
+              NULL),
+    ON_WORKER("PUT", "/controllers/{model_id}", "controllers/update", BODY, ml_update_controller,
+              NULL),
+    ON_WORKER("GET", "/controllers/{model_id}", "controllers/get", NO_BODY, ml_get_controller,
+              NULL),
+    ON_WORKER("DELETE", "/controllers/{model_id}", "controllers/delete", NO_BODY,
+              ml_delete_controller, NULL),
+    ON_WORKER("GET", "/config/{config_id}", "config/get", NO_BODY, ml_get_config, NULL),
 };
 
 /* Handlers whose calls are counted, and as what. */

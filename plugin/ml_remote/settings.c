@@ -260,6 +260,7 @@ static int32_t make_snapshot(struct ml_plugin *plugin, const struct berth_settin
     s->connector_access_control = get_bool(plugin, view, KEY("connector_access_control_enabled"));
     s->model_access_control = get_bool(plugin, view, KEY("model_access_control_enabled"));
     s->allow_custom_deployment_plan = get_bool(plugin, view, KEY("allow_custom_deployment_plan"));
+    s->controller_enabled = get_bool(plugin, view, KEY("controller_enabled"));
     s->stream_enabled = get_bool(plugin, view, KEY("stream_enabled"));
     s->auto_deploy = get_bool(plugin, view, KEY("model_auto_deploy.enable"));
     read_task_settings(plugin, view, s);

@@ -26,6 +26,7 @@ struct ml_settings {
     bool allow_custom_deployment_plan;
     bool auto_deploy;
     bool stream_enabled;
+    bool controller_enabled;
     int64_t max_register_tasks;
     int64_t max_deploy_tasks;
     uint32_t timings_kept; /* durations a model and loop */
