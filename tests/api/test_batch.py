@@ -471,14 +471,17 @@ def test_housekeeping_asks(start_berth, service):
     batches.client.close()
 
 
-def test_berth_stops_while_a_service_is_asked(start_berth, service):
+@pytest.mark.parametrize("asked", ["about a job", "to begin one"])
+def test_berth_stops_while_a_service_is_asked(start_berth, service, asked):
     berth = start_berth({**SETTINGS, "node.shutdown_timeout": "100ms"})
     batches = Batches(berth, service)
-    task = batches.begun(batches.model())
+    model = batches.model()
+    task = batches.begun(model)
     service.answers["GET", "/jobs/j1"] = 200, {}
     service.gate.clear()
     with Wire(berth) as wire:
-        wire.send(request("GET", TASK.format(task)))
+        wire.send(request("GET", TASK.format(task)) if asked == "about a job" else
+                  request("POST", BATCH.format(model), json.dumps({"parameters": {"file": "f"}}).encode()))
         service.asked()
         berth.stop()
     batches.client.close()
