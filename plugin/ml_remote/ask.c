@@ -21,6 +21,7 @@ struct ml_ask {
     bool is_starting;
     bool is_answered;
     bool is_cancelled;
+    bool is_abandoned; /* its client left, and it goes on */
     struct ml_answer answer;
 };
 
@@ -138,6 +139,10 @@ static void drop_cancelled(struct ml_ask *ask) {
 
 static void on_cancel(void *user) {
     struct ml_ask *ask = user;
+    if (ask->question.keeps_on && !ask->exchange.loop->is_draining) {
+        ask->is_abandoned = true;
+        return;
+    }
     ask->is_cancelled = true;
     if (!ask->is_starting) {
         drop_cancelled(ask);
@@ -184,6 +189,17 @@ static void begin(void *user, uint32_t index, void *context) {
         drop_cancelled(ask);
     } else if (ask->is_answered) {
         hand_over(ask);
+    }
+}
+
+void ml_ask_drain_loop(struct ml_loop *loop) {
+    struct ml_ask *next;
+    loop->is_draining = true;
+    for (struct ml_ask *ask = loop->asks; ask; ask = next) {
+        next = ask->next;
+        if (ask->is_abandoned && !ask->is_answered) {
+            drop_cancelled(ask);
+        }
     }
 }
 
@@ -257,7 +273,7 @@ int32_t ml_call_ask(struct ml_call *call, const struct ml_question *question,
                             .follow = *follow};
     struct ml_question whole = *question;
     whole.loop = call->view->loop;
-    whole.request = follow->keeps_on ? NULL : call->request;
+    whole.request = call->request;
     whole.done = go_on;
     whole.user = c;
     call->goes_on = true;

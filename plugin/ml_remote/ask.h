@@ -25,10 +25,11 @@ typedef void (*ml_answer_fn)(void *user, struct ml_answer *answer, bool may_bloc
 struct ml_question {
     struct ml_deployed *deployed; /* a reference, which is taken over */
     enum ml_action_type type;
-    struct berth_str parameters; /* an object; copied */
-    uint32_t loop;               /* from which it is sent */
-    /* The question is dropped when the client of this request leaves; NULL: it is not. */
-    struct berth_request *request;
+    struct berth_str parameters;   /* an object; copied */
+    uint32_t loop;                 /* from which it is sent */
+    struct berth_request *request; /* for which it is put; NULL: for none */
+    /* When the client of the request leaves, it goes on as long as the plugin is not to stop. */
+    bool keeps_on;
     ml_answer_fn done;
     void *user;
 };
@@ -37,14 +38,14 @@ struct ml_question {
 int32_t ml_ask(struct ml_plugin *plugin, const struct ml_question *question,
                struct berth_error *error);
 
+/* Drops the questions of a loop whose clients left. On the loop, when the plugin is to stop. */
+void ml_ask_drain_loop(struct ml_loop *loop);
 /* Drops all questions of a loop. On the loop, while it stops. */
 void ml_ask_stop_loop(struct ml_loop *loop);
 
 /* What follows on an answer. */
 struct ml_follow {
     ml_call_fn then;
-    /* Also where the client leaves: what was asked has an effect that must be written down. */
-    bool keeps_on;
     /* Called instead of then, before the reply, where no worker could be had. It does not block. */
     void (*dropped)(struct ml_plugin *plugin);
 };

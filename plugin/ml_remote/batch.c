@@ -161,12 +161,19 @@ static int32_t after_answer(struct ml_call *call) {
     return code;
 }
 
+static void drop(struct ml_plugin *plugin) {
+    leave(plugin);
+    ML_LOG(plugin, BERTH_LOG_WARN, "batch_job_not_recorded",
+           ML_FIELD("reason", BERTH_STR("the node stops, and the remote service has not answered "
+                                        "whether it began the job")));
+}
+
 /* ---- the whole ---- */
 
 static int32_t begin(struct ml_call *call, struct ml_deployed *deployed) {
     struct ml_input input;
     struct json_value dlq;
-    const struct ml_follow follow = {.then = after_answer, .keeps_on = true, .dropped = leave};
+    const struct ml_follow follow = {.then = after_answer, .dropped = drop};
     int32_t code = check_model(call, deployed);
     code = code ? code : ml_call_read_body(call);
     code = code ? code : ml_input_read(call->body, ML_INPUT_PARAMETERS, &input, &call->error);
@@ -177,9 +184,11 @@ static int32_t begin(struct ml_call *call, struct ml_deployed *deployed) {
     }
     code = take_token(call, deployed);
     if (!code) {
+        /* The service may have begun the job when the client leaves: it must have a task. */
         const struct ml_question question = {.deployed = ml_deployed_ref(deployed),
                                              .type = ML_ACTION_BATCH_PREDICT,
-                                             .parameters = json_raw(input.parameters)};
+                                             .parameters = json_raw(input.parameters),
+                                             .keeps_on = true};
         code = ml_call_ask(call, &question, &follow);
     }
     if (code) {

@@ -29,12 +29,16 @@ int32_t ml_register_model(struct ml_call *call);
 
 /* model_handlers.c */
 int32_t ml_get_model(struct ml_call *call);
-int32_t ml_update_model(struct ml_call *call);
 int32_t ml_delete_model(struct ml_call *call);
 int32_t ml_search_models(struct ml_call *call);
 
+/* model_update.c */
+int32_t ml_update_model(struct ml_call *call);
+
 /* deploy.c */
 int32_t ml_deploy_model(struct ml_call *call);
+
+/* undeploy.c */
 int32_t ml_undeploy_model(struct ml_call *call);
 int32_t ml_undeploy_models(struct ml_call *call);
 

@@ -96,6 +96,17 @@ static void serve(void *user) {
     ml_settings_release(settings);
 }
 
+static void drain_loop(void *user, uint32_t index, void *context) {
+    (void)user;
+    (void)index;
+    ml_ask_drain_loop(context);
+}
+
+static void drain(void *user) {
+    struct ml_plugin *plugin = user;
+    (void)plugin->loop->run_on_all(plugin->host, drain_loop, plugin);
+}
+
 static void loop_stop(void *user, uint32_t index, void *context) {
     struct ml_loop *loop = context;
     (void)user;
@@ -152,6 +163,7 @@ static const struct berth_lifecycle lifecycle = {
     .start = start,
     .loop_start = loop_start,
     .serve = serve,
+    .drain = drain,
     .loop_stop = loop_stop,
     .stop = stop,
     .destroy = destroy,

@@ -78,6 +78,7 @@ struct ml_loop {
     struct base_map models;               /* struct ml_loop_model by id */
     struct ml_http_client *client;        /* to the remote services */
     struct ml_housekeeping *housekeeping; /* on the loop that has its timer; else NULL */
+    bool is_draining;                     /* the plugin is to stop */
     struct ml_ask *asks;                  /* questions that are no predictions: ask.h */
     struct ml_predict *free_predicts;
     uint32_t free_predict_count;

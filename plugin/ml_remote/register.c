@@ -87,6 +87,7 @@ static int32_t read_connector(struct ml_call *call, struct registration *r) {
     return code;
 }
 
+/* is_enabled has no say here, as it never had: a model begins enabled. */
 static int32_t read_registration(struct ml_call *call, struct registration *r) {
     int32_t code = ml_call_text(call, call->body, "name", &r->name);
     if (!code && base_str_empty(base_str_trim(r->name))) {

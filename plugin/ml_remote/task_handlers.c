@@ -67,7 +67,7 @@ static int32_t after_cancel(struct ml_call *call) {
 
 int32_t ml_cancel_task(struct ml_call *call) {
     ML_DOCUMENT_AUTO task = {0};
-    const struct ml_follow follow = {.then = after_cancel, .keeps_on = true};
+    const struct ml_follow follow = {.then = after_cancel};
     int32_t code = ml_settings_check_remote(call->settings, &call->error);
     code =
         code ? code : ml_document_get(call->plugin, ML_TASK, ml_call_id(call), &task, &call->error);
