@@ -53,14 +53,14 @@ int32_t ml_search_tasks(struct ml_call *call);
 
 /* stats_handlers.c */
 int32_t ml_get_stats(struct ml_call *call);
-int32_t ml_get_stats_named(struct ml_call *call);
+int32_t ml_get_stats_of(struct ml_call *call);
 int32_t ml_get_node_stats(struct ml_call *call);
-int32_t ml_get_node_stats_named(struct ml_call *call);
+int32_t ml_get_node_stats_of(struct ml_call *call);
 
-/* profile_handlers.c */
+/* profile.c */
 int32_t ml_get_profile(struct ml_call *call);
-int32_t ml_get_profile_named(struct ml_call *call);
-int32_t ml_get_profile_tasks(struct ml_call *call);
+int32_t ml_get_model_profile(struct ml_call *call);
+int32_t ml_get_task_profile(struct ml_call *call);
 
 /* controller_handlers.c */
 int32_t ml_create_controller(struct ml_call *call);

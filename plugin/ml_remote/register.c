@@ -206,9 +206,12 @@ static int32_t register_within_limit(struct ml_call *call, struct registration *
                           "[plugins.ml_commons.max_register_model_tasks_per_node] allows: %lld",
                           (long long)call->settings->max_register_tasks);
     }
+    ml_control_begin(call->plugin);
     (void)pthread_mutex_lock(&call->plugin->references_lock);
     int32_t code = register_locked(call, r);
     (void)pthread_mutex_unlock(&call->plugin->references_lock);
+    ml_control_end(call->plugin, ML_STAT_REGISTER, code ? base_str("", 0) : r->model_id,
+                   code ? &call->error : NULL);
     ml_slots_give(slots);
     return code;
 }
