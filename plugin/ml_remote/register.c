@@ -25,7 +25,6 @@ struct registration {
     struct json_value connector; /* one within the model; absent: connector_id */
     struct ml_connector_draft draft;
     struct ml_model_options options;
-    struct berth_str enabled; /* raw; ptr NULL: not said, which is enabled */
     struct berth_str model_id;
     char task_id[BERTH_ID_LENGTH + 1];
 };
@@ -88,16 +87,6 @@ static int32_t read_connector(struct ml_call *call, struct registration *r) {
     return code;
 }
 
-static int32_t read_enabled(struct ml_call *call, struct registration *r) {
-    bool enabled = false;
-    bool given = false;
-    int32_t code = ml_call_bool(call, call->body, "is_enabled", &enabled, &given);
-    if (!code && given) {
-        r->enabled = enabled ? BERTH_STR("true") : BERTH_STR("false");
-    }
-    return code;
-}
-
 static int32_t read_registration(struct ml_call *call, struct registration *r) {
     int32_t code = ml_call_text(call, call->body, "name", &r->name);
     if (!code && base_str_empty(base_str_trim(r->name))) {
@@ -107,7 +96,6 @@ static int32_t read_registration(struct ml_call *call, struct registration *r) {
     code = code ? code : ml_call_text(call, call->body, "description", &r->description);
     code = code ? code : ml_call_text(call, call->body, "model_format", &r->format);
     code = code ? code : ml_call_text(call, call->body, "model_group_id", &r->group_id);
-    code = code ? code : read_enabled(call, r);
     code = code ? code : ml_model_options_read(call, &r->options);
     code = code ? code : read_connector(call, r);
     return code ? code
@@ -159,7 +147,6 @@ static int32_t model_source(struct ml_call *call, struct registration *r,
         {"created_time", now},
         {"last_updated_time", now},
         {"is_hidden", BERTH_STR("false")},
-        {"is_enabled", r->enabled},
         {"connector", connector.len ? base_buf_view(&connector) : base_str(NULL, 0)},
         {"connector_id", connector.len ? base_str(NULL, 0) : text_or_none(call, r->connector_id)},
     };

@@ -173,7 +173,9 @@ def test_a_connector_without_the_action(batches, service):
 
 
 def test_a_disabled_model(batches):
-    status, answer = batches.begin(batches.model(is_enabled=False))
+    model = batches.model()
+    batches.client.transport.perform_request("PUT", f"/_plugins/_ml/models/{model}", body={"is_enabled": False})
+    status, answer = batches.begin(model)
     assert (status, type_of(answer)) == (403, "status_exception")
 
 
