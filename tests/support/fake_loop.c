@@ -48,7 +48,7 @@ static uint32_t seen_of(short revents) {
            (revents & (POLLERR | POLLHUP | POLLNVAL) ? BERTH_FD_ERROR : 0);
 }
 
-static void turn(struct fake_loop *loop) {
+void fake_loop_turn(struct fake_loop *loop) {
     struct pollfd fds[FAKE_WATCHES_MAX];
     for (size_t i = 0; i < FAKE_WATCHES_MAX; i++) {
         const struct berth_fd_watch *watch = &loop->watches[i];
@@ -68,7 +68,7 @@ static void turn(struct fake_loop *loop) {
 
 void fake_loop_run(struct fake_loop *loop, const bool *done) {
     while (!*done) {
-        turn(loop);
+        fake_loop_turn(loop);
     }
 }
 
@@ -97,10 +97,20 @@ static int32_t run_on_all(const struct berth_host *host, berth_loop_fn fn, void 
     return BERTH_OK;
 }
 
+/* At once, since there is one thread. */
+static int32_t post(const struct berth_host *host, uint32_t index, berth_loop_fn fn, void *user) {
+    struct fake_loop *loop = loop_of(host);
+    if (index >= FAKE_CONTEXTS_MAX || must_fail(loop)) {
+        return BERTH_E_NO_MEMORY;
+    }
+    fn(user, index, loop->contexts[index]);
+    return BERTH_OK;
+}
+
 static int32_t timer_create_(const struct berth_host *host, berth_timer_fn fn, void *user,
                              struct berth_timer **out_timer) {
     struct fake_loop *loop = loop_of(host);
-    for (size_t i = 0; i < FAKE_TIMERS_MAX && !must_fail(loop); i++) {
+    for (size_t i = 0; i < FAKE_TIMERS_MAX && !loop->no_timers && !must_fail(loop); i++) {
         if (!loop->timers[i].loop) {
             loop->timers[i] = (struct berth_timer){.loop = loop, .fn = fn, .user = user};
             *out_timer = &loop->timers[i];
@@ -153,6 +163,7 @@ const struct berth_loop_v1 fake_loop_v1 = {
     .size = sizeof fake_loop_v1,
     .count = count,
     .current = current,
+    .post = post,
     .run_on_all = run_on_all,
     .timer_create = timer_create_,
     .timer_start = timer_start,

@@ -2,8 +2,9 @@
 /*
  * An event loop for tests of plugins: timers and descriptors on poll, run by the test itself.
  *
- * It belongs to the thread that runs it. All memory is in the struct, so that it never stands in
- * the way of failure injection; `fail_next` makes the next call that can fail do so.
+ * It belongs to the thread that runs it; what is posted to it runs at once. All memory is in the
+ * struct, so that it never stands in the way of failure injection; `fail_next` makes the next call
+ * that can fail do so.
  */
 #ifndef TESTS_SUPPORT_FAKE_LOOP_H
 #define TESTS_SUPPORT_FAKE_LOOP_H
@@ -37,8 +38,11 @@ struct fake_loop {
     struct berth_fd_watch watches[FAKE_WATCHES_MAX];
     void *contexts[FAKE_CONTEXTS_MAX]; /* of run_on_all; NULL: no such loop */
     bool fail_next;
+    bool no_timers; /* timer_create fails */
 };
 
+/* Waits for one thing to happen, and has it handled. */
+void fake_loop_turn(struct fake_loop *loop);
 /* Turns until *done is true. */
 void fake_loop_run(struct fake_loop *loop, const bool *done);
 

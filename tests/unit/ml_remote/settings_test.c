@@ -31,6 +31,12 @@ static void starts_with_the_defaults(void **state) {
     assert_true(s->auto_deploy);
     assert_int_equal(s->max_register_tasks, 10);
     assert_int_equal(s->max_deploy_tasks, 10);
+    assert_int_equal(s->max_batch_tasks, 100);
+    assert_true(s->batch_enabled);
+    assert_int_equal(s->sync_interval_ms, 10000);
+    assert_int_equal(s->task_timeout_ms, 600000);
+    assert_int_equal(s->task_retention_ms, 0);
+    assert_int_equal(s->job_rules.field_count, 3);
     assert_int_equal(s->max_answer, 100000000);
     assert_true(s->rules.only_ml_nodes);
     assert_int_equal(s->rules.role_count, 2);
@@ -119,6 +125,11 @@ static const struct {
     MEMBER("model_auto_deploy.enable", "false", auto_deploy, 0),
     MEMBER("max_register_model_tasks_per_node", "0", max_register_tasks, 0),
     MEMBER("max_deploy_model_tasks_per_node", "7", max_deploy_tasks, 7),
+    MEMBER("max_batch_inference_tasks", "0", max_batch_tasks, 0),
+    MEMBER("offline_batch_inference_enabled", "false", batch_enabled, 0),
+    MEMBER("sync_up_job_interval_in_seconds", "0", sync_interval_ms, 0),
+    MEMBER("sync_up_job_interval_in_seconds", "7", sync_interval_ms, 7000),
+    MEMBER("ml_task_timeout_in_seconds", "60", task_timeout_ms, 60000),
     MEMBER("max_json_size", "4096", max_answer, 4096),
     MEMBER("max_json_size", "0", max_answer, 0),
     MEMBER("max_json_size", "-1", max_answer, JSON_TEXT_MAX),
