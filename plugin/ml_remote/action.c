@@ -23,16 +23,6 @@ const char *ml_action_name(enum ml_action_type type) {
     return names[type];
 }
 
-struct berth_str ml_credentials_find(const struct ml_credentials *credentials,
-                                     struct berth_str name) {
-    for (uint32_t i = 0; i < credentials->count; i++) {
-        if (base_str_eq(credentials->list[i].name, name)) {
-            return credentials->list[i].secret->text;
-        }
-    }
-    return base_str(NULL, 0);
-}
-
 /* ---- headers ---- */
 
 /* Appends a value with ${credential.name} and ${parameters.name} of the connector filled in. */

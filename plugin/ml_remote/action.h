@@ -6,6 +6,7 @@
 #define ML_REMOTE_ACTION_H
 
 #include "plugin/ml_remote/aws_sigv4.h"
+#include "plugin/ml_remote/credentials.h"
 #include "plugin/ml_remote/http_client.h"
 #include "plugin/ml_remote/json_path.h"
 #include "plugin/ml_remote/process.h"
@@ -38,23 +39,6 @@ struct ml_action {
     const struct ml_pre_function *pre;   /* NULL: none */
     const struct ml_post_function *post; /* NULL: none */
 };
-
-/* A credential of the connector, opened. */
-struct ml_credential {
-    struct berth_str name;
-    const struct berth_secret *secret;
-};
-
-#define ML_CREDENTIALS_MAX 64u
-
-struct ml_credentials {
-    struct ml_credential list[ML_CREDENTIALS_MAX];
-    uint32_t count;
-};
-
-/* The connector's own secret of a name; ptr NULL when there is none. */
-struct berth_str ml_credentials_find(const struct ml_credentials *credentials,
-                                     struct berth_str name);
 
 /*
  * Makes an action of its JSON, whose text lives as long as the arena, as do parameters. The

@@ -103,3 +103,28 @@ bool ml_address_text_is_private(const char *text) {
     }
     return true;
 }
+
+bool ml_address_host_is_private(struct berth_str host) {
+    static const struct berth_str local = BERTH_STR_INIT("localhost");
+    char text[INET6_ADDRSTRLEN];
+    struct in_addr v4;
+    if (host.len > 2 && host.ptr[0] == '[') {
+        host = base_str_slice(host, 1, host.len - 1);
+    } else if (host.len > 0 && host.ptr[host.len - 1] == '.') {
+        host.len--;
+    }
+    struct berth_str end = base_str_from(host, host.len > local.len ? host.len - local.len : 0);
+    if (base_str_eq_nocase(end, local)) {
+        return host.len == local.len || host.ptr[host.len - local.len - 1] == '.';
+    }
+    if (host.len == 0 || host.len >= sizeof text) {
+        return host.len == 0;
+    }
+    memcpy(text, host.ptr, BASE_LEN(host));
+    text[host.len] = '\0';
+    if (inet_aton(text, &v4) == 1) {
+        /* Also 127.1, 0x7f000001 and the like. */
+        return is_private4((const unsigned char *)&v4.s_addr);
+    }
+    return base_str_find(host, ':') < host.len && ml_address_text_is_private(text);
+}

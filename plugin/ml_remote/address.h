@@ -5,6 +5,7 @@
 #ifndef ML_REMOTE_ADDRESS_H
 #define ML_REMOTE_ADDRESS_H
 
+#include <berth/types.h>
 #include <stdbool.h>
 #include <sys/socket.h>
 
@@ -17,5 +18,11 @@ bool ml_address_is_private(const struct sockaddr *address);
 
 /* The same of a text such as "10.0.0.1" or "::1"; what is no address counts as private. */
 bool ml_address_text_is_private(const char *text);
+
+/*
+ * Whether a URL's host is private for certain: such an address, in any form in which it is written,
+ * or localhost. Other names are not looked up.
+ */
+bool ml_address_host_is_private(struct berth_str host);
 
 #endif

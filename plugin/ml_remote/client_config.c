@@ -23,7 +23,7 @@ static const char *const policies[] = {"constant", "exponential_equal_jitter",
 
 static const char statuses_name[] = "retry_status_codes";
 
-/* Switches, which are off unless they are sent, and kept only where they are. */
+/* Switches, off by default. They, and what follows them, are shown only where they were sent. */
 static const struct {
     const char *name;
     size_t offset;
@@ -32,30 +32,14 @@ static const struct {
     {"mutual_tls_enabled", offsetof(struct ml_client_config, mutual_tls_enabled)},
 };
 
-static bool *switch_of(struct ml_client_config *config, size_t i) {
-    return (bool *)(void *)((char *)config + switches[i].offset);
-}
-
-static int32_t put_switches(struct ml_call *call, struct json_value object, struct base_buf *out) {
-    int32_t code = BERTH_OK;
-    struct ml_client_config config = {0};
-    for (size_t i = 0; i < BASE_COUNT(switches) && !code; i++) {
-        bool given = false;
-        code = ml_call_bool(call, object, switches[i].name, switch_of(&config, i), &given);
-        if (!code && given) {
-            json_member_bool(out, switches[i].name, *switch_of(&config, i));
-        }
-    }
-    if (!code && config.skip_ssl_verification && config.mutual_tls_enabled) {
-        code = ml_invalid(&call->error,
-                          "[client_config.mutual_tls_enabled] and [skip_ssl_verification] exclude "
-                          "one another: who shows a certificate must know to whom");
-    }
-    return code;
-}
+static const char *const keystores[] = {"PEM", "PKCS12"};
 
 static int64_t *number_of(struct ml_client_config *config, size_t i) {
     return (int64_t *)(void *)((char *)config + numbers[i].offset);
+}
+
+static bool *switch_of(struct ml_client_config *config, size_t i) {
+    return (bool *)((char *)config + switches[i].offset);
 }
 
 static int32_t read_policy(struct ml_call *call, struct json_value object,
@@ -91,6 +75,74 @@ static int32_t read_number(struct ml_call *call, struct json_value object, size_
                                "[client_config.%s] is a whole number, not [" BASE_FMT "]",
                                numbers[i].name, BASE_ARG(text));
     }
+    return BERTH_OK;
+}
+
+static int32_t put_switches(struct ml_call *call, struct json_value object, struct base_buf *out) {
+    int32_t code = BERTH_OK;
+    for (size_t i = 0; i < BASE_COUNT(switches) && !code; i++) {
+        bool value = false;
+        bool given = false;
+        code = ml_call_bool(call, object, switches[i].name, &value, &given);
+        if (given) {
+            json_member_bool(out, switches[i].name, value);
+        }
+    }
+    return code;
+}
+
+static int32_t put_keystore(struct ml_call *call, struct json_value object, struct base_buf *out) {
+    struct berth_str text = {NULL, 0};
+    int32_t code = ml_call_text(call, object, "keystore_type", &text);
+    if (code || !text.ptr) {
+        return code;
+    }
+    for (size_t i = 0; i < BASE_COUNT(keystores); i++) {
+        if (base_str_eq_nocase(text, base_cstr(keystores[i]))) {
+            json_member_cstr(out, "keystore_type", keystores[i]);
+            return BERTH_OK;
+        }
+    }
+    return ml_invalid(&call->error,
+                      "[client_config.keystore_type] cannot be [" BASE_FMT "]: PEM, PKCS12",
+                      BASE_ARG(text));
+}
+
+/* Scheme, host and port alone: who asks the proxy stands in the credential, where it is sealed. */
+static bool is_proxy_url(struct berth_str url) {
+    static const struct berth_str schemes[] = {BERTH_STR_INIT("http://"),
+                                               BERTH_STR_INIT("https://")};
+    for (size_t s = 0; s < BASE_COUNT(schemes); s++) {
+        if (!base_str_starts(url, schemes[s])) {
+            continue;
+        }
+        struct berth_str rest = base_str_from(url, schemes[s].len);
+        uint64_t slash = base_str_find(rest, '/');
+        for (uint64_t i = 0; i < rest.len; i++) {
+            unsigned char c = (unsigned char)rest.ptr[i];
+            if (c <= ' ' || c >= 0x7f || strchr("\"<>\\^`{|}@?#%", c)) {
+                return false;
+            }
+        }
+        return slash > 0 && slash + 1 >= rest.len;
+    }
+    return false;
+}
+
+static int32_t put_proxy(struct ml_call *call, struct json_value object, struct base_buf *out) {
+    struct berth_str text = {NULL, 0};
+    int32_t code = ml_call_text(call, object, "proxy_url", &text);
+    if (code || !text.ptr) {
+        return code;
+    }
+    if (!is_proxy_url(text)) {
+        /* What stands there may be a password: it is not shown. */
+        return ml_invalid(&call->error,
+                          "[client_config.proxy_url] is http://host:port or https://host:port; a "
+                          "user belongs in [credential.proxy_user] and "
+                          "[credential.proxy_password]");
+    }
+    json_member_string(out, "proxy_url", text);
     return BERTH_OK;
 }
 
@@ -134,12 +186,15 @@ int32_t ml_client_config_normalise(struct ml_call *call, struct json_value objec
     json_member_string(out, "retry_backoff_policy", config.retry_backoff_policy);
     code = code ? code : put_statuses(call, object, out);
     code = code ? code : put_switches(call, object, out);
+    code = code ? code : put_keystore(call, object, out);
+    code = code ? code : put_proxy(call, object, out);
     json_close_object(out);
     return code;
 }
 
 void ml_client_config_load(struct json_value stored, struct ml_client_config *out_config) {
-    *out_config = (struct ml_client_config){.retry_backoff_policy = base_cstr(policies[0])};
+    *out_config = (struct ml_client_config){.retry_backoff_policy = base_cstr(policies[0]),
+                                            .is_given = json_is(stored, JSON_OBJECT)};
     for (size_t i = 0; i < BASE_COUNT(numbers); i++) {
         if (!json_i64(json_get(stored, numbers[i].name), number_of(out_config, i))) {
             *number_of(out_config, i) = numbers[i].absent;
@@ -152,6 +207,13 @@ void ml_client_config_load(struct json_value stored, struct ml_client_config *ou
     }
     for (size_t i = 0; i < BASE_COUNT(switches); i++) {
         *switch_of(out_config, i) = json_is(json_get(stored, switches[i].name), JSON_TRUE);
+    }
+    out_config->is_pkcs12 =
+        json_string_is(json_get(stored, "keystore_type"), base_cstr(keystores[1]));
+    struct json_value proxy = json_get(stored, "proxy_url");
+    if (json_is(proxy, JSON_STRING)) {
+        /* A URL has nothing that JSON would escape. */
+        out_config->proxy_url = json_inner(proxy);
     }
     struct json_value list = json_get(stored, statuses_name);
     for (struct json_value v = json_first(list); json_present(v); v = json_next(list, v)) {

@@ -17,8 +17,11 @@ struct ml_client_config {
     int64_t retry_backoff_millis;
     int64_t retry_timeout_seconds;
     int64_t max_retry_times;
-    bool skip_ssl_verification;
-    bool mutual_tls_enabled;
+    bool is_given;                         /* the connector has one: its max_connection holds */
+    bool skip_ssl_verification;            /* any certificate of the service will do */
+    bool mutual_tls_enabled;               /* a certificate of our own, from the credential */
+    bool is_pkcs12;                        /* keystore_type */
+    struct berth_str proxy_url;            /* http or https, host and port; ptr NULL: none */
     struct berth_str retry_backoff_policy; /* lower case, constant */
     uint32_t retry_status_count;           /* 0: those that are usual */
     uint32_t retry_statuses[ML_RETRY_STATUSES_MAX];
@@ -28,7 +31,10 @@ struct ml_client_config {
 int32_t ml_client_config_normalise(struct ml_call *call, struct json_value object,
                                    struct base_buf *out);
 
-/* Reads a stored one; absent: the defaults of a connector without client_config. */
+/*
+ * Reads a stored one, whose text must live as long as what it is read into; absent: the defaults of
+ * a connector without client_config.
+ */
 void ml_client_config_load(struct json_value stored, struct ml_client_config *out_config);
 
 #endif

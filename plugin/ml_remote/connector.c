@@ -344,6 +344,10 @@ int32_t ml_connector_read(struct ml_call *call, struct json_value object, bool p
     return code;
 }
 
+bool ml_connector_is_signed(struct json_value connector) {
+    return json_string_is(json_get(connector, "protocol"), BERTH_STR("aws_sigv4"));
+}
+
 struct json_value ml_connector_action(struct json_value connector, const char *type) {
     struct json_value actions = json_get(connector, "actions");
     for (struct json_value v = json_first(actions); json_present(v); v = json_next(actions, v)) {

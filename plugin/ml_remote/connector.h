@@ -7,7 +7,7 @@
 #ifndef ML_REMOTE_CONNECTOR_H
 #define ML_REMOTE_CONNECTOR_H
 
-#include "plugin/ml_remote/documents.h"
+#include "plugin/ml_remote/credentials.h"
 
 /* Members of a connector that a client can set. */
 #define ML_CONNECTOR_EDITS_MAX 16
@@ -26,13 +26,6 @@ struct ml_connector_draft {
 int32_t ml_connector_read(struct ml_call *call, struct json_value object, bool partial,
                           struct ml_connector_draft *out_draft);
 
-/* How a credential is bound to its place: "index/id/prefix" and the credential's name. */
-struct ml_place {
-    enum ml_kind kind;
-    struct berth_str id;
-    const char *prefix;
-};
-
 /*
  * Appends the connector that comes of old (absent for a new one) and the draft, its credential
  * sealed, and checks it as a whole: what its protocol requires, that its parameters do not run in
@@ -44,13 +37,12 @@ int32_t ml_connector_make(struct ml_call *call, const struct ml_place *place, st
 /* 400 for a stored connector whose protocol is not known. */
 int32_t ml_connector_check_protocol(struct json_value connector, struct berth_error *error);
 
+/* Whether a connector signs what it sends: its protocol is aws_sigv4. */
+bool ml_connector_is_signed(struct json_value connector);
+
 /* Whether a connector has an action of a type, such as PREDICT. */
 bool ml_connector_has_action(struct json_value connector, const char *type);
 /* The first action of a type; absent when there is none. */
 struct json_value ml_connector_action(struct json_value connector, const char *type);
-
-/* The context under which one credential is sealed, in the arena; ptr NULL without memory. */
-struct berth_str ml_credential_context(struct base_arena *arena, const struct ml_place *place,
-                                       struct berth_str name);
 
 #endif

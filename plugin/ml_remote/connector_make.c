@@ -5,19 +5,7 @@
 #include "plugin/ml_remote/connector.h"
 
 #include "plugin/ml_remote/template.h"
-
-struct berth_str ml_credential_context(struct base_arena *arena, const struct ml_place *place,
-                                       struct berth_str name) {
-    BASE_BUF_AUTO text;
-    base_buf_init(&text, BASE_BUF_MAX_DEFAULT);
-    struct berth_str index = ml_index(place->kind);
-    base_buf_str(&text, index);
-    base_buf_char(&text, '/');
-    base_buf_str(&text, place->id);
-    base_buf_format(&text, "/%scredential/", place->prefix);
-    base_buf_str(&text, name);
-    return ml_keep(arena, &text);
-}
+#include "plugin/ml_remote/transport.h"
 
 /* ---- credentials ---- */
 
@@ -109,7 +97,7 @@ static bool has_member(struct json_value connector, const char *name) {
 static int32_t check_aws(struct ml_call *call, struct json_value connector) {
     static const char *const keys[] = {"access_key", "secret_key"};
     static const char *const places[] = {"service_name", "region"};
-    if (!json_string_is(json_get(connector, "protocol"), BERTH_STR("aws_sigv4"))) {
+    if (!ml_connector_is_signed(connector)) {
         return BERTH_OK;
     }
     for (size_t i = 0; i < BASE_COUNT(keys); i++) {
@@ -129,69 +117,95 @@ static int32_t check_aws(struct ml_call *call, struct json_value connector) {
     return BERTH_OK;
 }
 
-/* Who is to show a certificate needs one, and its key. */
-static int32_t check_mutual_tls(struct ml_call *call, struct json_value connector) {
-    static const char *const keys[] = {"client_cert_pem", "client_key_pem"};
-    struct json_value config = json_get(connector, "client_config");
-    struct json_value credential = json_get(connector, "credential");
-    for (size_t i = 0; i < BASE_COUNT(keys); i++) {
-        if (json_is(json_get(config, "mutual_tls_enabled"), JSON_TRUE) &&
-            !json_present(json_get(credential, keys[i]))) {
-            return ml_invalid(&call->error,
-                              "[client_config.mutual_tls_enabled] needs [credential.%s]", keys[i]);
-        }
-    }
-    return BERTH_OK;
+/* What is needed to look at the URLs of a connector. */
+struct checking {
+    struct ml_call *call;
+    const struct ml_parameters *parameters;
+    const struct ml_client_config *config;
+    void *scratch;
+};
+
+static int32_t check_trust(const struct checking *c, const char *what, struct berth_str url) {
+    struct ml_settings *settings = c->call->settings;
+    return ml_trust_matches(settings->trust, url, c->scratch)
+               ? BERTH_OK
+               : ml_invalid(&c->call->error,
+                            "the %s [" BASE_FMT
+                            "] is not trusted: it matches none of the expressions of "
+                            "[plugins.ml_commons.trusted_connector_endpoints_regex]%s",
+                            what, BASE_ARG(url),
+                            ml_trust_is_empty(settings->trust) ? ", of which there are none" : "");
 }
 
-static int32_t check_url(struct ml_call *call, struct json_value action,
-                         const struct ml_parameters *parameters, void *scratch) {
+static int32_t check_url(const struct checking *c, struct json_value action) {
     struct berth_str text;
     struct ml_template template;
     BASE_BUF_AUTO url;
     BASE_BUF_AUTO made;
     base_buf_init(&url, BASE_BUF_MAX_DEFAULT);
     base_buf_init(&made, BASE_BUF_MAX_DEFAULT);
-    if (!json_string(json_get(action, "url"), &call->arena, &text)) {
-        return base_error_memory(&call->error);
+    if (!json_string(json_get(action, "url"), &c->call->arena, &text)) {
+        return base_error_memory(&c->call->error);
     }
-    int32_t code = ml_template_compile(text, &call->arena, &template, &call->error);
+    int32_t code = ml_template_compile(text, &c->call->arena, &template, &c->call->error);
     if (code) {
         return code;
     }
-    struct ml_values values = {.own = parameters};
+    struct ml_values values = {.own = c->parameters};
     struct ml_filling filling = {.values = &values, .out = &url, .scratch = &made};
     ml_fill_url(&filling, &template);
     if (url.error) {
-        return base_error_memory(&call->error);
+        return base_error_memory(&c->call->error);
     }
-    if (!ml_trust_matches(call->settings->trust, base_buf_view(&url), scratch)) {
-        return ml_invalid(
-            &call->error,
-            "the URL [" BASE_FMT "] is not trusted: it matches none of the expressions of "
-            "[plugins.ml_commons.trusted_connector_endpoints_regex]%s",
-            BASE_ARG(base_buf_view(&url)),
-            ml_trust_is_empty(call->settings->trust) ? ", of which there are none" : "");
+    if (c->config->mutual_tls_enabled && base_str_starts(base_buf_view(&url), BERTH_STR("http:"))) {
+        return ml_invalid(&c->call->error,
+                          "[client_config.mutual_tls_enabled] needs https, and the URL [" BASE_FMT
+                          "] is of http: no certificate would be asked for",
+                          BASE_ARG(base_buf_view(&url)));
     }
-    return BERTH_OK;
+    return check_trust(c, "URL", base_buf_view(&url));
 }
 
-static int32_t check_templates(struct ml_call *call, struct json_value connector) {
+static int32_t check_templates(struct ml_call *call, struct json_value connector,
+                               const struct ml_client_config *config) {
     struct ml_parameters parameters = {0};
+    struct checking c = {.call = call, .parameters = &parameters, .config = config};
     int32_t code = ml_parameters_compile(json_get(connector, "parameters"), &call->arena,
                                          &parameters, &call->error);
-    void *scratch = code ? NULL : ml_trust_scratch_create();
-    if (!code && !scratch) {
+    c.scratch = code ? NULL : ml_trust_scratch_create();
+    if (!code && !c.scratch) {
         code = base_error_memory(&call->error);
     }
     struct json_value actions = json_get(connector, "actions");
     for (struct json_value v = json_first(actions); json_present(v) && !code;
          v = json_next(actions, v)) {
-        code = check_url(call, v, &parameters, scratch);
+        code = check_url(&c, v);
     }
-    if (scratch) {
-        ml_trust_scratch_destroy(scratch);
+    if (!code && config->proxy_url.ptr) {
+        code = check_trust(&c, "proxy", config->proxy_url);
     }
+    if (c.scratch) {
+        ml_trust_scratch_destroy(c.scratch);
+    }
+    return code;
+}
+
+/* Certificates and keys are looked at now, rather than when they are first needed. */
+static int32_t check_transport(struct ml_call *call, const struct ml_place *place,
+                               struct json_value connector, const struct ml_client_config *config) {
+    bool has_authorities = json_present(json_get(json_get(connector, "credential"), "ca_cert_pem"));
+    struct ml_credentials *credentials = NULL;
+    struct ml_transport *transport = NULL;
+    if (!config->mutual_tls_enabled && !has_authorities) {
+        return BERTH_OK;
+    }
+    int32_t code = ml_credentials_open(call->plugin, connector, place, &call->arena, &credentials,
+                                       &call->error);
+    code = code ? code
+                : ml_transport_create(config, ml_connector_is_signed(connector), credentials,
+                                      &transport, &call->error);
+    ml_transport_destroy(transport);
+    ml_credentials_close(credentials);
     return code;
 }
 
@@ -210,8 +224,10 @@ int32_t ml_connector_make(struct ml_call *call, const struct ml_place *place, st
         return base_error_memory(&call->error);
     }
     code = check_aws(call, json_root(&doc));
-    code = code ? code : check_mutual_tls(call, json_root(&doc));
-    code = code ? code : check_templates(call, json_root(&doc));
+    struct ml_client_config config;
+    ml_client_config_load(json_get(json_root(&doc), "client_config"), &config);
+    code = code ? code : check_templates(call, json_root(&doc), &config);
+    code = code ? code : check_transport(call, place, json_root(&doc), &config);
     if (!code) {
         json_put_raw(out, base_buf_view(&made));
         code = out->error ? base_error_memory(&call->error) : BERTH_OK;

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "plugin/ml_remote/connector.h"
 #include "plugin/ml_remote/remote_job.h"
+#include "plugin/ml_remote/transport.h"
 
 #include <stdlib.h>
 
@@ -20,48 +21,11 @@ struct making {
     struct berth_error *error;
 };
 
-static const struct berth_secret mask = {.size = sizeof mask, .text = BERTH_STR_INIT(ML_MASK)};
-
-static int32_t open_credential(struct making *m, struct berth_str sealed,
-                               struct ml_credential *out) {
-    if (m->is_masked) {
-        out->secret = &mask;
-        return BERTH_OK;
-    }
-    struct berth_str context = ml_credential_context(&m->deployed->arena, &m->place, out->name);
-    return context.ptr
-               ? m->plugin->secrets->open(m->plugin->host, context, sealed, &out->secret, m->error)
-               : base_error_memory(m->error);
-}
-
-static int32_t open_credentials(struct making *m, struct ml_credentials *out) {
-    struct json_value object = json_get(m->connector, "credential");
+static int32_t open_credentials(struct making *m, struct ml_credentials **out) {
     struct base_arena *arena = &m->deployed->arena;
-    for (struct json_value k = json_first(object); json_present(k);) {
-        struct json_value v = json_next(object, k);
-        struct berth_str sealed;
-        struct ml_credential *c = &out->list[out->count];
-        if (out->count == ML_CREDENTIALS_MAX) {
-            return ml_invalid(m->error, "a connector has at most %u credentials",
-                              ML_CREDENTIALS_MAX);
-        }
-        if (!json_string(k, arena, &c->name) || !json_string(v, arena, &sealed)) {
-            return base_error_memory(m->error);
-        }
-        int32_t code = open_credential(m, sealed, c);
-        if (code) {
-            return code;
-        }
-        out->count++;
-        k = json_next(object, v);
-    }
-    return BERTH_OK;
-}
-
-static void close_credentials(struct making *m, struct ml_credentials *credentials) {
-    for (uint32_t i = 0; i < credentials->count && !m->is_masked; i++) {
-        m->plugin->secrets->release(credentials->list[i].secret);
-    }
+    return m->is_masked
+               ? ml_credentials_mask(m->connector, arena, out, m->error)
+               : ml_credentials_open(m->plugin, m->connector, &m->place, arena, out, m->error);
 }
 
 static uint64_t milliseconds(int64_t seconds) {
@@ -92,9 +56,9 @@ static int32_t make_job_action(struct making *m, const struct ml_credentials *cr
                           &d->actions[type], m->error);
 }
 
-static int32_t make_actions(struct making *m, const struct ml_credentials *credentials) {
+static int32_t make_actions(struct making *m, bool is_signed,
+                            const struct ml_credentials *credentials) {
     struct ml_deployed *d = m->deployed;
-    bool is_signed = json_string_is(json_get(m->connector, "protocol"), BERTH_STR("aws_sigv4"));
     int32_t code = BERTH_OK;
     for (int type = 0; type < ML_ACTION_TYPES && !code; type++) {
         struct json_value action = ml_connector_action(m->connector, ml_action_name(type));
@@ -127,26 +91,24 @@ static int32_t read_parameters(struct making *m) {
     return ml_path_compile(filter->text, &d->arena, &d->filter, m->error);
 }
 
-/* What stands in the credential for TLS; the secrets live with the headers. */
-static void make_tls(struct ml_deployed *d, const struct ml_credentials *credentials) {
-    const struct {
-        const char *name;
-        struct berth_str *out;
-        bool wanted;
-    } texts[] = {
-        {"ca_cert_pem", &d->tls.authorities, true},
-        {"client_cert_pem", &d->tls.certificate, d->config.mutual_tls_enabled},
-        {"client_key_pem", &d->tls.key, d->config.mutual_tls_enabled},
-    };
-    d->tls.accept_any = d->config.skip_ssl_verification;
-    d->has_tls = d->tls.accept_any;
-    for (size_t i = 0; i < BASE_COUNT(texts); i++) {
-        struct berth_str text = ml_credentials_find(credentials, base_cstr(texts[i].name));
-        if (text.len && texts[i].wanted) {
-            *texts[i].out = ml_http_headers_secret(d->actions[ML_ACTION_PREDICT].headers, text);
-            d->has_tls = true;
-        }
+/* The gate of the model that this one takes the place of stays, with those in it. */
+static int32_t make_gate(struct making *m, const struct ml_deployed *before) {
+    struct ml_deployed *d = m->deployed;
+    if (!d->config.is_given) {
+        return BERTH_OK;
     }
+    bool same = before && ml_gate_is(before->gate, d->config.max_connection);
+    d->gate = same ? ml_gate_ref(before->gate) : ml_gate_create(d->config.max_connection);
+    return d->gate ? BERTH_OK : base_error_memory(m->error);
+}
+
+/* Nothing is sent with masks, and no certificate could be read of them. */
+static int32_t make_transport(struct making *m, bool is_signed,
+                              const struct ml_credentials *credentials) {
+    struct ml_deployed *d = m->deployed;
+    return m->is_masked
+               ? BERTH_OK
+               : ml_transport_create(&d->config, is_signed, credentials, &d->transport, m->error);
 }
 
 static int32_t make_from_connector(struct making *m) {
@@ -155,21 +117,19 @@ static int32_t make_from_connector(struct making *m) {
     ml_client_config_load(json_get(m->connector, "client_config"), &d->config);
     d->connect_timeout_ms = milliseconds(d->config.connection_timeout);
     d->read_timeout_ms = milliseconds(d->config.read_timeout);
-    struct ml_credentials *credentials = calloc(1, sizeof *credentials);
-    if (!credentials) {
-        return base_error_memory(m->error);
-    }
     code = code ? code
                 : ml_parameters_compile(json_get(m->connector, "parameters"), &d->arena,
                                         &d->parameters, m->error);
     code = code ? code : read_parameters(m);
-    code = code ? code : open_credentials(m, credentials);
-    code = code ? code : make_actions(m, credentials);
-    if (!code) {
-        make_tls(d, credentials);
+    if (code) {
+        return code;
     }
-    close_credentials(m, credentials);
-    free(credentials);
+    struct ml_credentials *credentials = NULL;
+    bool is_signed = ml_connector_is_signed(m->connector);
+    code = open_credentials(m, &credentials);
+    code = code ? code : make_actions(m, is_signed, credentials);
+    code = code ? code : make_transport(m, is_signed, credentials);
+    ml_credentials_close(credentials);
     return code;
 }
 
@@ -275,6 +235,7 @@ static int32_t create(struct making *m, struct berth_str id, struct json_value m
     int32_t code = keep_model(m, &model);
     code = code ? code : find_connector(m, model);
     code = code ? code : make_from_connector(m);
+    code = code ? code : make_gate(m, before);
     code = code ? code : make_from_model(m, model, before);
     code = code ? code : make_controller(m, model, before);
     if (code) {
@@ -311,6 +272,8 @@ void ml_deployed_unref(struct ml_deployed *deployed) {
         }
         ml_guardrails_unload(&deployed->guardrails);
         ml_limiter_unref(deployed->limiter);
+        ml_gate_unref(deployed->gate);
+        ml_transport_destroy(deployed->transport);
         ml_controller_unload(deployed->controller);
         json_doc_deinit(&deployed->doc);
         json_doc_deinit(&deployed->model_doc);

@@ -26,8 +26,8 @@ struct ml_deployed {
     struct ml_action actions[ML_ACTION_TYPES];
     struct ml_parameters parameters;
     struct ml_client_config config;
-    struct ml_http_tls tls; /* views into the headers of the predict action */
-    bool has_tls;           /* of its own */
+    struct ml_transport *transport; /* NULL: as all others */
+    struct ml_gate *gate;           /* NULL: as many exchanges at once as there are */
     uint64_t connect_timeout_ms;
     uint64_t read_timeout_ms;
     /* The connector's response_filter; ptr NULL: none. */
@@ -46,16 +46,14 @@ struct ml_deployed {
 
 /*
  * Makes one of a stored model; reads its connector and opens its credential. before: the one that
- * it takes the place of, whose rate limit goes on where it stays the same; NULL: none. May block.
+ * it takes the place of, whose limits go on where they stay the same; NULL: none. May block.
  */
 int32_t ml_deployed_create(struct ml_plugin *plugin, struct berth_str id, struct json_value model,
                            const struct ml_deployed *before, struct ml_deployed **out_deployed,
                            struct berth_error *error);
 
-/* What stands for a credential where it must not be seen. */
-#define ML_MASK "***"
-
-/* The same for looking at: credentials are not opened, ML_MASK stands in their place. */
+/* The same for looking at: credentials are not opened, ML_MASK (credentials.h) stands in their
+ * place. */
 int32_t ml_deployed_create_masked(struct ml_plugin *plugin, struct berth_str id,
                                   struct json_value model, struct ml_deployed **out_deployed,
                                   struct berth_error *error);

@@ -39,7 +39,10 @@ struct ml_exchange {
     ml_exchange_bytes_fn on_bytes; /* NULL: the answer is taken as a whole */
     void *user;
     struct ml_http_call *call;
-    struct berth_timer *timer; /* until the next try */
+    struct berth_timer *timer; /* until the next try, or until waiting for a place ends */
+    struct ml_gate_waiter waiter;
+    bool is_waiting; /* for a place at the gate */
+    bool is_in;      /* has a place */
     uint32_t tries;
     uint64_t first_try_ns;
 

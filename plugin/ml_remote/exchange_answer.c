@@ -25,6 +25,7 @@ static const struct {
      "the remote service has a private address, which the setting "
      "[plugins.ml_commons.connector.private_ip_enabled] does not allow"},
     {ML_HTTP_UNRESOLVED, 502, "the name of the remote service does not resolve"},
+    {ML_HTTP_PROXY, 502, "the connector's proxy does not lead to the remote service"},
     {ML_HTTP_REFUSED, 502, "the remote service takes no connection"},
     {ML_HTTP_TLS, 502, "no trusted TLS connection to the remote service"},
     {ML_HTTP_BROKEN, 502, "the connection to the remote service broke before its answer ended"},

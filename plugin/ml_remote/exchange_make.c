@@ -157,16 +157,22 @@ static int32_t check_url(struct ml_exchange *x, struct berth_str url) {
     return BERTH_OK;
 }
 
+static int32_t require_trust(struct ml_exchange *x, const char *what, struct berth_str url) {
+    return ml_trust_matches(x->loop->settings->trust, url, x->loop->match_data)
+               ? BERTH_OK
+               : ml_invalid(&x->error,
+                            "the %s [" BASE_FMT
+                            "] is not trusted: it matches none of the expressions of "
+                            "[plugins.ml_commons.trusted_connector_endpoints_regex]",
+                            what, BASE_ARG(url));
+}
+
+/* A proxy that is not trusted could lead anywhere, whatever the URL says. */
 static int32_t check_trust(struct ml_exchange *x, struct berth_str url) {
+    struct berth_str proxy = x->deployed->config.proxy_url;
     int32_t code = check_url(x, url);
-    if (!code && !ml_trust_matches(x->loop->settings->trust, url, x->loop->match_data)) {
-        code = ml_invalid(&x->error,
-                          "the URL [" BASE_FMT
-                          "] is not trusted: it matches none of the expressions of "
-                          "[plugins.ml_commons.trusted_connector_endpoints_regex]",
-                          BASE_ARG(url));
-    }
-    return code;
+    code = code ? code : require_trust(x, "URL", url);
+    return code || !proxy.ptr ? code : require_trust(x, "proxy", proxy);
 }
 
 static int32_t fill_url(struct ml_exchange *x, const struct ml_values *values,

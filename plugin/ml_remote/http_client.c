@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "plugin/ml_remote/address.h"
 #include "plugin/ml_remote/http_headers.h"
+#include "plugin/ml_remote/transport.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -183,6 +184,11 @@ static enum ml_http_outcome outcome_of(const struct ml_http_call *call, CURLcode
     if (call->answer.body.error == BERTH_E_NO_MEMORY) {
         return ML_HTTP_NO_MEMORY;
     }
+    long tunnel = 0; /* the proxy's status where it was asked for a tunnel */
+    if (code && curl_easy_getinfo(call->easy, CURLINFO_HTTP_CONNECTCODE, &tunnel) == CURLE_OK &&
+        tunnel >= 300) {
+        return ML_HTTP_PROXY;
+    }
     switch (code) {
     case CURLE_OK:
         return ML_HTTP_ANSWERED;
@@ -191,8 +197,10 @@ static enum ml_http_outcome outcome_of(const struct ml_http_call *call, CURLcode
     case CURLE_UNSUPPORTED_PROTOCOL: /* also of an answer that is no HTTP */
         return call->connected ? ML_HTTP_BROKEN : ML_HTTP_BAD_URL;
     case CURLE_COULDNT_RESOLVE_HOST:
-    case CURLE_COULDNT_RESOLVE_PROXY:
         return ML_HTTP_UNRESOLVED;
+    case CURLE_COULDNT_RESOLVE_PROXY:
+    case CURLE_PROXY:
+        return ML_HTTP_PROXY;
     case CURLE_COULDNT_CONNECT:
         return ML_HTTP_REFUSED;
     case CURLE_OPERATION_TIMEDOUT:
@@ -470,33 +478,13 @@ static CURLcode set_options(struct ml_http_call *call, const struct ml_http_requ
     code = code ? code : curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
     code = code ? code : curl_easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L);
     code = code ? code : curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
-    code = code ? code : curl_easy_setopt(easy, CURLOPT_PROXY, "");
+    code = code ? code : ml_transport_apply(request->transport, easy, url);
     code = code ? code : curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "gzip, deflate");
     code = code ? code : curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
     code =
         code ? code
              : curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)request->connect_timeout_ms);
     return code;
-}
-
-static CURLcode set_blob(CURL *easy, CURLoption option, struct berth_str text) {
-    struct curl_blob blob = {(void *)(uintptr_t)text.ptr, BASE_LEN(text), CURL_BLOB_NOCOPY};
-    return text.len ? curl_easy_setopt(easy, option, &blob) : CURLE_OK;
-}
-
-/* libcurl keeps apart connections whose TLS was set up in different ways. */
-static CURLcode set_tls(CURL *easy, const struct ml_http_tls *tls) {
-    if (!tls) {
-        return CURLE_OK;
-    }
-    CURLcode code = CURLE_OK;
-    if (tls->accept_any) {
-        code = curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 0L);
-        code = code ? code : curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 0L);
-    }
-    code = code ? code : set_blob(easy, CURLOPT_CAINFO_BLOB, tls->authorities);
-    code = code ? code : set_blob(easy, CURLOPT_SSLCERT_BLOB, tls->certificate);
-    return code ? code : set_blob(easy, CURLOPT_SSLKEY_BLOB, tls->key);
 }
 
 int32_t ml_http_start(struct ml_http_client *client, const struct ml_http_request *request,
@@ -517,8 +505,14 @@ int32_t ml_http_start(struct ml_http_client *client, const struct ml_http_reques
     call->allow_private = request->allow_private;
     call->last_byte_ns = base_monotonic_ns();
     base_buf_init(&call->answer.body, (size_t)request->max_body);
+    if (!request->allow_private && ml_transport_leads_to_private(request->transport, url)) {
+        free(url);
+        call->answer.outcome = ML_HTTP_PRIVATE;
+        done(user, &call->answer);
+        free_call(call);
+        return BERTH_OK;
+    }
     CURLcode code = set_options(call, request, url);
-    code = code ? code : set_tls(call->easy, request->tls);
     free(url);
     code = call->lines.error ? CURLE_OUT_OF_MEMORY : code;
     if (code || curl_multi_add_handle(client->multi, call->easy) != CURLM_OK) {

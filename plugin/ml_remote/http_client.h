@@ -14,6 +14,7 @@
 struct ml_http_client;
 struct ml_http_call;
 struct ml_http_headers;
+struct ml_transport;
 
 /* What became of a call. */
 enum ml_http_outcome {
@@ -21,6 +22,7 @@ enum ml_http_outcome {
     ML_HTTP_BAD_URL,    /* not a URL that can be asked */
     ML_HTTP_PRIVATE,    /* the name leads to a private address, which is not allowed */
     ML_HTTP_UNRESOLVED, /* the name does not resolve */
+    ML_HTTP_PROXY,      /* the proxy does not lead to the service */
     ML_HTTP_REFUSED,    /* no connection */
     ML_HTTP_TLS,        /* no TLS, or a certificate that is not trusted */
     ML_HTTP_BROKEN,     /* the connection ended before the answer did */
@@ -50,27 +52,19 @@ typedef int32_t (*ml_http_bytes_fn)(void *user, struct berth_str bytes);
 
 typedef void (*ml_http_done_fn)(void *user, struct ml_http_answer *answer);
 
-/* How TLS is spoken with one service. Texts are PEM; empty: the system's authorities, no key. */
-struct ml_http_tls {
-    bool accept_any; /* no certificate is checked */
-    struct berth_str authorities;
-    struct berth_str certificate;
-    struct berth_str key;
-};
-
 struct ml_http_request {
     struct berth_str method; /* GET, POST, PUT, DELETE */
     struct berth_str url;
     const struct ml_http_headers *headers; /* must live until the call ends */
     /* Lines besides, each ended by a zero byte; empty: none. Copied. */
     struct berth_str more_lines;
-    struct berth_str body; /* likewise; empty with GET */
+    struct berth_str body;                /* likewise; empty with GET */
+    const struct ml_transport *transport; /* must live until the call ends; NULL: as all others */
     uint64_t connect_timeout_ms;
     uint64_t read_timeout_ms; /* without a byte of the answer */
     uint64_t max_body;
     bool allow_private;
-    const struct ml_http_tls *tls; /* must live until the call ends; NULL: as usual */
-    ml_http_bytes_fn on_bytes;     /* NULL: the body is kept; called with the user of done */
+    ml_http_bytes_fn on_bytes; /* NULL: the body is kept; called with the user of done */
 };
 
 /*

@@ -110,6 +110,22 @@ static void drain(void *user) {
     (void)plugin->loop->run_on_all(plugin->host, drain_loop, plugin);
 }
 
+static void tell(void *user, uint32_t index, void *context) {
+    struct ml_loop *loop = context;
+    (void)user;
+    (void)index;
+    if (loop) {
+        ml_gate_tell(&loop->desk);
+    }
+}
+
+/* Where there is no memory for it, the one who waits finds out when it has waited too long. */
+static void ring(struct ml_gate_desk *desk) {
+    const struct ml_loop *loop =
+        (const struct ml_loop *)(const void *)((const char *)desk - offsetof(struct ml_loop, desk));
+    (void)loop->plugin->loop->post(loop->plugin->host, loop->index, tell, NULL);
+}
+
 static void loop_stop(void *user, uint32_t index, void *context) {
     struct ml_loop *loop = context;
     (void)user;
@@ -125,6 +141,7 @@ static void loop_stop(void *user, uint32_t index, void *context) {
     }
     ml_usages_deinit(&loop->usages);
     ml_trust_scratch_destroy(loop->match_data);
+    ml_gate_desk_deinit(&loop->desk);
     ml_settings_release(loop->settings);
     free(loop);
 }
@@ -138,6 +155,7 @@ static int32_t loop_start(void *user, uint32_t index, void **out_context,
     }
     loop->plugin = plugin;
     loop->index = index;
+    ml_gate_desk_init(&loop->desk, ring);
     loop->settings = ml_settings_acquire(plugin);
     loop->match_data = ml_trust_scratch_create();
     int32_t code = loop->match_data ? BERTH_OK : base_error_memory(error);

@@ -20,6 +20,7 @@
 #include "base/arena.h"
 #include "base/error.h"
 #include "base/map.h"
+#include "plugin/ml_remote/gate.h"
 #include "plugin/ml_remote/slots.h"
 
 #include "plugin/ml_remote/usage.h"
@@ -79,6 +80,7 @@ struct ml_loop {
     struct ml_settings *settings;         /* a reference */
     struct base_map models;               /* struct ml_loop_model by id */
     struct ml_http_client *client;        /* to the remote services */
+    struct ml_gate_desk desk;             /* of exchanges that may begin */
     struct ml_housekeeping *housekeeping; /* on the loop that has its timer; else NULL */
     bool is_draining;                     /* the plugin is to stop */
     struct ml_ask *asks;                  /* questions that are no predictions: ask.h */

@@ -37,6 +37,7 @@ struct ml_predict *ml_predict_create(struct ml_loop *loop) {
 static void release(struct ml_predict *p) {
     ml_predict_guard_cancel(p);
     ml_predict_stream_destroy(p->stream);
+    ml_exchange_cancel(&p->first); /* which borrows the model */
     for (uint32_t i = 1; i < p->count; i++) {
         ml_exchange_deinit(&p->more[i - 1]);
     }

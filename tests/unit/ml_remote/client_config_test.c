@@ -72,18 +72,31 @@ static void normalises_by_table(void **state) {
     fake_host_deinit(&host);
 }
 
+#define NUMBERS(a, b, c, d, e, f)                                                                  \
+    .max_connection = (a), .connection_timeout = (b), .read_timeout = (c),                         \
+    .retry_backoff_millis = (d), .retry_timeout_seconds = (e), .max_retry_times = (f)
+#define CONSTANT .retry_backoff_policy = BERTH_STR_INIT("constant")
+
 static const struct {
     const char *stored; /* NULL: a connector without client_config */
     struct ml_client_config expected;
 } loads[] = {
-    {NULL, {30, 30, 30, 200, 30, 0, false, false, BERTH_STR_INIT("constant"), 0, {0}}},
-    {"{}", {30, 30, 30, 200, 30, 0, false, false, BERTH_STR_INIT("constant"), 0, {0}}},
+    {NULL, {NUMBERS(30, 30, 30, 200, 30, 0), CONSTANT}},
+    {"{}", {NUMBERS(30, 30, 30, 200, 30, 0), CONSTANT, .is_given = true}},
     {"{\"max_connection\":1,\"connection_timeout\":2,\"read_timeout\":3,"
      "\"retry_backoff_millis\":4,\"retry_timeout_seconds\":5,\"max_retry_times\":6,"
      "\"retry_backoff_policy\":\"exponential_full_jitter\"}",
-     {1, 2, 3, 4, 5, 6, false, false, BERTH_STR_INIT("exponential_full_jitter"), 0, {0}}},
+     {NUMBERS(1, 2, 3, 4, 5, 6), .retry_backoff_policy = BERTH_STR_INIT("exponential_full_jitter"),
+      .is_given = true}},
     {"{\"read_timeout\":\"x\",\"retry_backoff_policy\":\"unheard of\"}",
-     {30, 30, 30, 200, 30, 0, false, false, BERTH_STR_INIT("constant"), 0, {0}}},
+     {NUMBERS(30, 30, 30, 200, 30, 0), CONSTANT, .is_given = true}},
+    {"{\"skip_ssl_verification\":true,\"mutual_tls_enabled\":false,\"keystore_type\":\"PEM\","
+     "\"proxy_url\":\"http://proxy.example:3128\"}",
+     {NUMBERS(30, 30, 30, 200, 30, 0), CONSTANT, .is_given = true, .skip_ssl_verification = true,
+      .proxy_url = BERTH_STR_INIT("http://proxy.example:3128")}},
+    {"{\"mutual_tls_enabled\":true,\"keystore_type\":\"PKCS12\",\"proxy_url\":1}",
+     {NUMBERS(30, 30, 30, 200, 30, 0), CONSTANT, .is_given = true, .mutual_tls_enabled = true,
+      .is_pkcs12 = true}},
 };
 
 static void loads_by_table(void **state) {
@@ -103,6 +116,11 @@ static void loads_by_table(void **state) {
         assert_int_equal(config.retry_timeout_seconds, e->retry_timeout_seconds);
         assert_int_equal(config.max_retry_times, e->max_retry_times);
         assert_true(base_str_eq(config.retry_backoff_policy, e->retry_backoff_policy));
+        assert_int_equal(config.is_given, e->is_given);
+        assert_int_equal(config.skip_ssl_verification, e->skip_ssl_verification);
+        assert_int_equal(config.mutual_tls_enabled, e->mutual_tls_enabled);
+        assert_int_equal(config.is_pkcs12, e->is_pkcs12);
+        assert_true(base_str_eq(config.proxy_url, e->proxy_url));
     }
 }
 

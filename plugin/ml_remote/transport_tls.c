@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "plugin/ml_remote/call.h"
+#include "plugin/ml_remote/transport_internal.h"
+
+#include <openssl/err.h>
+#include <openssl/pem.h>
+#include <openssl/pkcs12.h>
+
+/* What was read of a connector's identity. */
+struct identity {
+    X509 *certificate;
+    EVP_PKEY *key;
+};
+
+static BIO *reader(const struct base_buf *text) {
+    return BIO_new_mem_buf(text->len ? text->ptr : "", (int)text->len);
+}
+
+/* Without it, OpenSSL would ask for a password on the terminal. */
+static int give_password(char *out, int size, int writing, void *user) {
+    const struct base_buf *password = user;
+    (void)writing;
+    if (password->len == 0 || password->len > (size_t)size) {
+        return -1;
+    }
+    memcpy(out, password->ptr, password->len);
+    return (int)password->len;
+}
+
+static int32_t read_pem(const struct base_buf *secrets, struct identity *out,
+                        struct berth_error *error) {
+    BIO *certificate = reader(&secrets[ML_TLS_CERT]);
+    BIO *key = reader(&secrets[ML_TLS_KEY]);
+    void *password = (void *)(uintptr_t)&secrets[ML_TLS_PASSWORD];
+    int32_t code = certificate && key ? BERTH_OK : base_error_memory(error);
+    if (!code) {
+        out->certificate = PEM_read_bio_X509(certificate, NULL, give_password, password);
+        out->key = PEM_read_bio_PrivateKey(key, NULL, give_password, password);
+    }
+    BIO_free(certificate);
+    BIO_free(key);
+    if (!code && !out->certificate) {
+        code = ml_invalid(error, "[credential.client_cert_pem] holds no certificate");
+    }
+    if (!code && !out->key) {
+        code = ml_invalid(error, "[credential.client_key_pem] holds no private key, or one that is "
+                                 "sealed and [credential.keystore_password] does not open it");
+    }
+    return code;
+}
+
+static int32_t read_pkcs12(const struct base_buf *secrets, struct identity *out,
+                           struct berth_error *error) {
+    BIO *bio = reader(&secrets[ML_TLS_KEYSTORE]);
+    PKCS12 *store = bio ? d2i_PKCS12_bio(bio, NULL) : NULL;
+    BASE_BUF_AUTO password; /* as text that a zero byte ends */
+    base_buf_init(&password, BASE_BUF_MAX_DEFAULT);
+    base_buf_str(&password, base_buf_view(&secrets[ML_TLS_PASSWORD]));
+    base_buf_char(&password, '\0');
+    int32_t code = bio && !password.error ? BERTH_OK : base_error_memory(error);
+    if (!code && !store) {
+        code = ml_invalid(error, "[credential.client_cert_pkcs12] is not a PKCS12 keystore");
+    }
+    if (!code && PKCS12_parse(store, password.ptr, &out->key, &out->certificate, NULL) != 1) {
+        code = ml_invalid(error,
+                          "[credential.client_cert_pkcs12] is not opened by "
+                          "[credential.keystore_password], or is sealed by an algorithm of old");
+    }
+    base_buf_wipe(&password);
+    PKCS12_free(store);
+    BIO_free(bio);
+    return code;
+}
+
+int32_t ml_tls_check_identity(const struct base_buf *secrets, bool is_pkcs12,
+                              struct berth_error *error) {
+    struct identity identity = {0};
+    int32_t code =
+        is_pkcs12 ? read_pkcs12(secrets, &identity, error) : read_pem(secrets, &identity, error);
+    if (!code && (!identity.certificate || !identity.key ||
+                  X509_check_private_key(identity.certificate, identity.key) != 1)) {
+        code = ml_invalid(error, "the client's certificate and private key of the credential do "
+                                 "not belong together");
+    }
+    X509_free(identity.certificate);
+    EVP_PKEY_free(identity.key);
+    ERR_clear_error(); /* the thread's next user of OpenSSL must not find it */
+    return code;
+}
+
+int32_t ml_tls_check_authorities(const struct base_buf *secrets, struct berth_error *error) {
+    BIO *bio = reader(&secrets[ML_TLS_CA]);
+    X509 *first = bio ? PEM_read_bio_X509(bio, NULL, NULL, NULL) : NULL;
+    int32_t code = !bio    ? base_error_memory(error)
+                   : first ? BERTH_OK
+                           : ml_invalid(error, "[credential.ca_cert_pem] holds no certificate");
+    X509_free(first);
+    BIO_free(bio);
+    ERR_clear_error();
+    return code;
+}
