@@ -7,6 +7,7 @@ import select
 import socket
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import SimpleNamespace
 
 from six_steps import PREFIX
 
@@ -49,14 +50,15 @@ class _ServiceHandler(BaseHTTPRequestHandler):
 
     def answer(self):
         service = self.server
-        self.body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        get_certificate = getattr(self.connection, "getpeercert", None)
-        self.subject = get_certificate() if get_certificate else None
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        certificate = getattr(self.connection, "getpeercert", dict)() or {}
+        came = SimpleNamespace(command=self.command, path=self.path, headers=self.headers,
+                               body=body, subject=certificate.get("subject"))
         with service.changed:
             service.under_way += 1
             service.most = max(service.most, service.under_way)
             service.changed.notify_all()
-        service.requests.put(self)
+        service.requests.put(came)
         service.gate.acquire()
         status, headers, body = service.script.pop(0) if service.script else (200, {}, {"ok": True})
         with service.changed:
@@ -78,7 +80,7 @@ class _ServiceHandler(BaseHTTPRequestHandler):
 class RemoteService(_Server):
     """Answers what stands in script, as (status, headers, body), then 200.
 
-    requests: the handlers of what came, with method, path, headers, body and subject.
+    requests: what came, with command, path, headers, body, and subject of the certificate.
     gate: a semaphore that each answer takes; a test that holds answers back drains it first.
     most: how many requests there were at once.
     """
