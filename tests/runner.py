@@ -28,7 +28,7 @@ SANITIZERS = {
     "TSAN_OPTIONS": "second_deadlock_stack=1",
 }
 # Areas of the recorded scenarios that are not complete yet: they are played, and what fails is named.
-AREAS_TO_COME = ["tasks", "security"]
+AREAS_TO_COME = ["security"]
 NODE_OF_THE_RECORDINGS = ["-E", "node.roles=[cluster_manager,data,ingest]"]
 
 

@@ -110,6 +110,9 @@ int32_t file_make_directory(const char *path, struct berth_error *error) {
     if (snprintf(part, sizeof part, "%s", path) >= (int)sizeof part) {
         return base_error(error, BERTH_E_INVALID, "the path [%s] is too long", path);
     }
+    if (part[0] == '\0') {
+        return base_error(error, BERTH_E_INVALID, "the path of a directory is empty");
+    }
     for (char *p = part + 1;; p++) {
         if (*p != '/' && *p != '\0') {
             continue;
@@ -121,9 +124,16 @@ int32_t file_make_directory(const char *path, struct berth_error *error) {
         }
         *p = kept;
         if (kept == '\0') {
-            return BERTH_OK;
+            break;
         }
     }
+    /* What was there already may be a file. */
+    struct stat status;
+    if (stat(path, &status) != 0) {
+        return io_error(error, "look at", path);
+    }
+    return S_ISDIR(status.st_mode) ? BERTH_OK
+                                   : base_error(error, BERTH_E_IO, "[%s] is not a directory", path);
 }
 
 int32_t file_sha256(const char *path, char *out_hex, struct berth_error *error) {

@@ -50,6 +50,9 @@ void log_write(struct log *log, uint32_t level, struct berth_str event,
     put_time(&line);
     json_member_cstr(&line, "level", level_names[level]);
     json_member_string(&line, "event", event);
+    if (line.error) {
+        return; /* without its head a line is none */
+    }
     for (uint32_t i = 0; i < field_count; i++) {
         size_t before = line.len;
         json_key_str(&line, fields[i].name);

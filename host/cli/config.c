@@ -250,13 +250,23 @@ int32_t config_override(struct settings_layer *layer, const char *assignment,
                           assignment);
     }
     bool list = base_str_starts(value, BERTH_STR("[")) && base_str_ends(value, BERTH_STR("]"));
-    struct berth_str items[64];
     uint32_t count = 0;
+    BASE_ARENA_AUTO arena;
+    base_arena_init(&arena, ARENA_CHUNK);
+    struct berth_str *items = base_arena_array(&arena, LIST_MAX, sizeof *items);
+    if (!items) {
+        return base_error_memory(error);
+    }
     if (list) {
         struct berth_str rest = base_str_slice(value, 1, value.len - 1);
         struct berth_str piece;
-        while (count < BASE_COUNT(items) && base_str_split(&rest, ',', &piece)) {
+        while (base_str_split(&rest, ',', &piece)) {
             piece = base_str_trim(piece);
+            if (piece.len && count == LIST_MAX) {
+                return base_error(error, BERTH_E_INVALID,
+                                  "-E [" BASE_FMT "] has more than %d items", BASE_ARG(key),
+                                  LIST_MAX);
+            }
             if (piece.len) {
                 items[count++] = piece;
             }

@@ -257,25 +257,29 @@ int32_t node_settings_read(const struct berth_settings_view *view, struct node_s
     return code;
 }
 
-static bool is_path_key(struct berth_str key) {
+static const struct row *path_row(struct berth_str key) {
     for (size_t i = 0; i < BASE_COUNT(rows); i++) {
         if (rows[i].is_path && base_str_is(key, rows[i].key)) {
-            return true;
+            return &rows[i];
         }
     }
-    return false;
+    return NULL;
 }
 
+/* as_list: a text with commas in it names several files, each of which is resolved. */
 static int32_t resolve_value(struct settings_layer *layer, const struct setting_value *value,
-                             const char *directory, struct base_arena *arena,
+                             bool as_list, const char *directory, struct base_arena *arena,
                              struct berth_error *error) {
-    struct berth_str *texts = base_arena_array(arena, value->count + 1u, sizeof *texts);
+    const struct berth_str *given = as_list ? value->items : value->texts;
+    uint32_t count = as_list ? value->item_count : value->count;
+    bool is_list = as_list || value->is_list;
+    struct berth_str *texts = base_arena_array(arena, count + 1u, sizeof *texts);
     uint32_t line = value->line;
     if (!texts) {
         return base_error_memory(error);
     }
-    for (uint32_t i = 0; i < value->count; i++) {
-        texts[i] = value->texts[i];
+    for (uint32_t i = 0; i < count; i++) {
+        texts[i] = given[i];
         if (texts[i].len && texts[i].ptr[0] != '/') {
             char path[PATH_MAX];
             int len = snprintf(path, sizeof path, "%s/" BASE_FMT, directory, BASE_ARG(texts[i]));
@@ -290,7 +294,7 @@ static int32_t resolve_value(struct settings_layer *layer, const struct setting_
         }
     }
     struct berth_str key = base_arena_dup(arena, value->key);
-    if (!key.ptr || !settings_layer_set(layer, key, value->is_list, texts, value->count)) {
+    if (!key.ptr || !settings_layer_set(layer, key, is_list, texts, count)) {
         return base_error_memory(error);
     }
     settings_layer_set_line(layer, key, line);
@@ -304,8 +308,10 @@ int32_t node_settings_resolve_paths(struct settings_layer *layer, const char *di
     int32_t code = BERTH_OK;
     for (size_t i = 0; i < settings_layer_count(layer) && !code; i++) {
         const struct setting_value *value = settings_layer_at(layer, i);
-        if (is_path_key(value->key)) {
-            code = resolve_value(layer, value, directory, &arena, error);
+        const struct row *row = path_row(value->key);
+        if (row) {
+            code = resolve_value(layer, value, row->type == BERTH_SETTING_LIST, directory, &arena,
+                                 error);
         }
     }
     base_arena_deinit(&arena);

@@ -139,10 +139,12 @@ void nodes_destroy(struct nodes *nodes) {
 
 int32_t nodes_set_address(struct nodes *nodes, const char *host, uint16_t port) {
     bool v6 = strchr(host, ':') != NULL;
-    int len = snprintf(nodes->address, sizeof nodes->address, v6 ? "[%s]:%u" : "%s:%u", host, port);
-    if (len >= (int)sizeof nodes->address) {
+    char address[ADDRESS_MAX];
+    int len = snprintf(address, sizeof address, v6 ? "[%s]:%u" : "%s:%u", host, port);
+    if (len >= (int)sizeof address) {
         return BERTH_E_TOO_LARGE;
     }
+    memcpy(nodes->address, address, (size_t)len + 1);
     nodes->local.address = base_str(nodes->address, (size_t)len);
     (void)pthread_mutex_lock(&nodes->lock);
     for (const struct watch *watch = nodes->watches; watch; watch = watch->next) {

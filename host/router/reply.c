@@ -221,6 +221,7 @@ static int32_t make_outcome(struct berth_request *request, const struct berth_re
 
 int32_t router_reply(struct berth_request *request, const struct berth_reply *reply) {
     if (!take_reply(request, REST_OPEN)) {
+        release_reply(reply); /* promised whatever becomes of the reply */
         return BERTH_E_STATE;
     }
     bool valid = reply->size >= sizeof *reply && reply->status >= 200 && reply->status <= 599;

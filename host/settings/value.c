@@ -125,8 +125,14 @@ int32_t setting_read_int(const struct setting_def *def, const struct setting_val
                          int64_t *out_value) {
     double number = 0;
     uint32_t type = def->setting.type;
-    if (type == BERTH_SETTING_FLOAT || value->count != 1 ||
-        !read_number(type, value->texts[0], &number)) {
+    if (value->count != 1) {
+        return BERTH_E_INVALID;
+    }
+    if (type == BERTH_SETTING_INT) {
+        /* Not by way of a double, which does not hold every whole number. */
+        return base_str_i64(value->texts[0], out_value) ? BERTH_OK : BERTH_E_INVALID;
+    }
+    if (type == BERTH_SETTING_FLOAT || !read_number(type, value->texts[0], &number)) {
         return BERTH_E_INVALID;
     }
     *out_value = (int64_t)number;

@@ -115,7 +115,10 @@ static int by_text(const void *a, const void *b) {
     return order ? order : x->len < y->len ? -1 : x->len > y->len;
 }
 
-/* Name and value of each part, escaped anew, in order. */
+/*
+ * Name and value of each part, escaped anew, in the order of the names and then of the values. A
+ * zero byte between the two, until they are sorted, has a name come before one that it begins.
+ */
 static int32_t put_query(struct signing *s, struct base_buf *out) {
     struct berth_str rest = s->query;
     struct berth_str part;
@@ -134,7 +137,7 @@ static int32_t put_query(struct signing *s, struct base_buf *out) {
         }
         uint64_t equals = base_str_find(part, '=');
         put_query_text(&texts, base_str_slice(part, 0, equals));
-        base_buf_char(&texts, '=');
+        base_buf_char(&texts, '\0');
         put_query_text(&texts, base_str_from(part, equals < part.len ? equals + 1 : part.len));
         ends[count++] = texts.len;
     }
@@ -147,8 +150,11 @@ static int32_t put_query(struct signing *s, struct base_buf *out) {
     }
     qsort(parts, count, sizeof *parts, by_text);
     for (uint32_t i = 0; i < count; i++) {
+        uint64_t zero = base_str_find(parts[i], '\0');
         base_buf_cstr(out, i ? "&" : "");
-        base_buf_str(out, parts[i]);
+        base_buf_str(out, base_str_slice(parts[i], 0, zero));
+        base_buf_char(out, '=');
+        base_buf_str(out, base_str_from(parts[i], zero + 1));
     }
     return BERTH_OK;
 }

@@ -2,7 +2,6 @@
 #include "plugin/ml_remote/catalogue.h"
 
 #include "base/clock.h"
-#include "plugin/ml_remote/stats.h"
 
 #include <stdlib.h>
 
@@ -68,7 +67,6 @@ static void free_loop_model(struct ml_loop_model *model) {
     if (model) {
         ml_deployed_unref(model->deployed);
         base_buf_deinit(&model->url);
-        ml_model_stats_deinit(&model->stats);
         free(model);
     }
 }
@@ -87,11 +85,6 @@ static bool put_in_loop(struct ml_loop *loop, struct ml_deployed *deployed) {
     if (!base_map_set(&loop->models, deployed->id, model)) {
         free_loop_model(model);
         return false;
-    }
-    if (old) {
-        /* The counters are the model's, whatever is changed of it. */
-        model->stats = old->stats;
-        old->stats = (struct ml_model_stats){.predict = {0}};
     }
     free_loop_model(old);
     return true;
@@ -157,12 +150,49 @@ static void follow(struct ml_plugin *plugin, struct berth_str id, struct json_va
     set(plugin, id, deployed);
 }
 
+static void forget_on_loop(void *user, uint32_t index, void *context) {
+    struct ml_loop *loop = context;
+    (void)index;
+    ml_usages_forget(&loop->usages, *(const struct berth_str *)user);
+}
+
+/* What was counted of a model goes with it, so that what is kept does not grow without end. */
+static void forget_usage(struct ml_plugin *plugin, struct berth_str id) {
+    (void)plugin->loop->run_on_all(plugin->host, forget_on_loop, &id);
+    (void)pthread_mutex_lock(&plugin->usages_lock);
+    ml_usages_forget(&plugin->usages, id);
+    (void)pthread_mutex_unlock(&plugin->usages_lock);
+}
+
 static void on_models(void *user, const struct berth_change *changes, uint32_t count) {
     struct ml_plugin *plugin = user;
     JSON_DOC_AUTO doc = {0};
     for (uint32_t i = 0; i < count; i++) {
         bool ok = changes[i].document && json_parse(&doc, changes[i].document->source, 0, NULL);
         follow(plugin, changes[i].id, ok ? json_root(&doc) : JSON_NONE);
+        if (!changes[i].document) {
+            forget_usage(plugin, changes[i].id);
+        }
+    }
+}
+
+/* A controller is part of its model, which is made anew. */
+static void on_controllers(void *user, const struct berth_change *changes, uint32_t count) {
+    struct ml_plugin *plugin = user;
+    for (uint32_t i = 0; i < count; i++) {
+        ML_DOCUMENT_AUTO model = {0};
+        struct berth_error error = BASE_ERROR_INIT;
+        if (!ml_catalogue_has(plugin, changes[i].id)) {
+            continue;
+        }
+        int32_t code = ml_document_get(plugin, ML_MODEL, changes[i].id, &model, &error);
+        if (!code) {
+            follow(plugin, changes[i].id, model.root);
+        } else if (code != BERTH_E_NOT_FOUND) {
+            ML_LOG(plugin, BERTH_LOG_ERROR, "controller_not_applied",
+                   ML_FIELD("model_id", changes[i].id),
+                   ML_FIELD("reason", base_cstr(error.message)));
+        }
     }
 }
 
@@ -182,6 +212,9 @@ static int32_t load_one(void *user, const struct berth_document *document) {
 
 int32_t ml_catalogue_start(struct ml_plugin *plugin, struct berth_error *error) {
     int32_t code = plugin->store->watch(plugin->host, ml_index(ML_MODEL), on_models, plugin, error);
+    code = code ? code
+                : plugin->store->watch(plugin->host, ml_index(ML_CONTROLLER), on_controllers,
+                                       plugin, error);
     struct load_call call = {.plugin = plugin};
     code =
         code ? code : plugin->store->scan(plugin->host, ml_index(ML_MODEL), load_one, &call, error);

@@ -19,7 +19,6 @@ struct ml_loop_model {
     struct base_buf url;
     uint64_t trusted_serial; /* of the settings under which it was; 0: never */
     uint64_t last_used_ns;   /* base_monotonic_ns; at first when it was deployed */
-    struct ml_model_stats stats;
 };
 
 int32_t ml_catalogue_create(struct ml_plugin *plugin, struct ml_catalogue **out_catalogue,

@@ -23,6 +23,37 @@ static const char *const policies[] = {"constant", "exponential_equal_jitter",
 
 static const char statuses_name[] = "retry_status_codes";
 
+/* Switches, which are off unless they are sent, and kept only where they are. */
+static const struct {
+    const char *name;
+    size_t offset;
+} switches[] = {
+    {"skip_ssl_verification", offsetof(struct ml_client_config, skip_ssl_verification)},
+    {"mutual_tls_enabled", offsetof(struct ml_client_config, mutual_tls_enabled)},
+};
+
+static bool *switch_of(struct ml_client_config *config, size_t i) {
+    return (bool *)(void *)((char *)config + switches[i].offset);
+}
+
+static int32_t put_switches(struct ml_call *call, struct json_value object, struct base_buf *out) {
+    int32_t code = BERTH_OK;
+    struct ml_client_config config = {0};
+    for (size_t i = 0; i < BASE_COUNT(switches) && !code; i++) {
+        bool given = false;
+        code = ml_call_bool(call, object, switches[i].name, switch_of(&config, i), &given);
+        if (!code && given) {
+            json_member_bool(out, switches[i].name, *switch_of(&config, i));
+        }
+    }
+    if (!code && config.skip_ssl_verification && config.mutual_tls_enabled) {
+        code = ml_invalid(&call->error,
+                          "[client_config.mutual_tls_enabled] and [skip_ssl_verification] exclude "
+                          "one another: who shows a certificate must know to whom");
+    }
+    return code;
+}
+
 static int64_t *number_of(struct ml_client_config *config, size_t i) {
     return (int64_t *)(void *)((char *)config + numbers[i].offset);
 }
@@ -102,6 +133,7 @@ int32_t ml_client_config_normalise(struct ml_call *call, struct json_value objec
     code = code ? code : read_policy(call, object, &config);
     json_member_string(out, "retry_backoff_policy", config.retry_backoff_policy);
     code = code ? code : put_statuses(call, object, out);
+    code = code ? code : put_switches(call, object, out);
     json_close_object(out);
     return code;
 }
@@ -117,6 +149,9 @@ void ml_client_config_load(struct json_value stored, struct ml_client_config *ou
         if (json_string_is(json_get(stored, "retry_backoff_policy"), base_cstr(policies[i]))) {
             out_config->retry_backoff_policy = base_cstr(policies[i]);
         }
+    }
+    for (size_t i = 0; i < BASE_COUNT(switches); i++) {
+        *switch_of(out_config, i) = json_is(json_get(stored, switches[i].name), JSON_TRUE);
     }
     struct json_value list = json_get(stored, statuses_name);
     for (struct json_value v = json_first(list); json_present(v); v = json_next(list, v)) {

@@ -17,6 +17,8 @@ struct ml_client_config {
     int64_t retry_backoff_millis;
     int64_t retry_timeout_seconds;
     int64_t max_retry_times;
+    bool skip_ssl_verification;
+    bool mutual_tls_enabled;
     struct berth_str retry_backoff_policy; /* lower case, constant */
     uint32_t retry_status_count;           /* 0: those that are usual */
     uint32_t retry_statuses[ML_RETRY_STATUSES_MAX];

@@ -129,6 +129,21 @@ static int32_t check_aws(struct ml_call *call, struct json_value connector) {
     return BERTH_OK;
 }
 
+/* Who is to show a certificate needs one, and its key. */
+static int32_t check_mutual_tls(struct ml_call *call, struct json_value connector) {
+    static const char *const keys[] = {"client_cert_pem", "client_key_pem"};
+    struct json_value config = json_get(connector, "client_config");
+    struct json_value credential = json_get(connector, "credential");
+    for (size_t i = 0; i < BASE_COUNT(keys); i++) {
+        if (json_is(json_get(config, "mutual_tls_enabled"), JSON_TRUE) &&
+            !json_present(json_get(credential, keys[i]))) {
+            return ml_invalid(&call->error,
+                              "[client_config.mutual_tls_enabled] needs [credential.%s]", keys[i]);
+        }
+    }
+    return BERTH_OK;
+}
+
 static int32_t check_url(struct ml_call *call, struct json_value action,
                          const struct ml_parameters *parameters, void *scratch) {
     struct berth_str text;
@@ -195,6 +210,7 @@ int32_t ml_connector_make(struct ml_call *call, const struct ml_place *place, st
         return base_error_memory(&call->error);
     }
     code = check_aws(call, json_root(&doc));
+    code = code ? code : check_mutual_tls(call, json_root(&doc));
     code = code ? code : check_templates(call, json_root(&doc));
     if (!code) {
         json_put_raw(out, base_buf_view(&made));

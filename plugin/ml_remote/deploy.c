@@ -88,6 +88,7 @@ static int32_t deploy_once(struct ml_plugin *plugin, const struct ml_settings *s
     }
     struct attempt attempt;
     try_deployed(plugin, settings, &model, &attempt);
+    out->reason = attempt.reason;
     bool stays = attempt.is_refused && ml_catalogue_has(plugin, plan->model_id);
     struct berth_str why = base_cstr(attempt.has_failed ? attempt.reason.message : "");
     const struct ml_task task = {.type = "DEPLOY_MODEL",
@@ -111,10 +112,17 @@ int32_t ml_deploy(struct ml_plugin *plugin, const struct ml_settings *settings,
                   struct berth_error *error) {
     struct base_arena arena;
     base_arena_init(&arena, 1024);
+    out_deployment->reason = (struct berth_error)BASE_ERROR_INIT;
     int32_t code = BERTH_E_CONFLICT;
+    ml_control_begin(plugin);
     for (int i = 0; i < ATTEMPTS_MAX && code == BERTH_E_CONFLICT; i++) {
         code = deploy_once(plugin, settings, plan, &arena, out_deployment, error);
     }
+    const struct berth_error *failure =
+        out_deployment->reason.code ? &out_deployment->reason : NULL;
+    ml_control_end(plugin, ML_STAT_DEPLOY,
+                   code == BERTH_E_NOT_FOUND ? base_str("", 0) : plan->model_id,
+                   code ? error : failure);
     base_arena_deinit(&arena);
     return code;
 }

@@ -14,6 +14,7 @@ struct ml_plan {
 
 struct ml_deployment {
     char task_id[BERTH_ID_LENGTH + 1];
+    struct berth_error reason; /* why the task failed; code BERTH_OK: it did not */
 };
 
 /*

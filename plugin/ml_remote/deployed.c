@@ -16,8 +16,23 @@ struct making {
     struct ml_deployed *deployed;
     struct json_value connector;
     struct ml_place place; /* of the connector's credential */
+    bool is_masked;
     struct berth_error *error;
 };
+
+static const struct berth_secret mask = {.size = sizeof mask, .text = BERTH_STR_INIT(ML_MASK)};
+
+static int32_t open_credential(struct making *m, struct berth_str sealed,
+                               struct ml_credential *out) {
+    if (m->is_masked) {
+        out->secret = &mask;
+        return BERTH_OK;
+    }
+    struct berth_str context = ml_credential_context(&m->deployed->arena, &m->place, out->name);
+    return context.ptr
+               ? m->plugin->secrets->open(m->plugin->host, context, sealed, &out->secret, m->error)
+               : base_error_memory(m->error);
+}
 
 static int32_t open_credentials(struct making *m, struct ml_credentials *out) {
     struct json_value object = json_get(m->connector, "credential");
@@ -33,10 +48,7 @@ static int32_t open_credentials(struct making *m, struct ml_credentials *out) {
         if (!json_string(k, arena, &c->name) || !json_string(v, arena, &sealed)) {
             return base_error_memory(m->error);
         }
-        struct berth_str context = ml_credential_context(arena, &m->place, c->name);
-        int32_t code = context.ptr ? m->plugin->secrets->open(m->plugin->host, context, sealed,
-                                                              &c->secret, m->error)
-                                   : base_error_memory(m->error);
+        int32_t code = open_credential(m, sealed, c);
         if (code) {
             return code;
         }
@@ -47,7 +59,7 @@ static int32_t open_credentials(struct making *m, struct ml_credentials *out) {
 }
 
 static void close_credentials(struct making *m, struct ml_credentials *credentials) {
-    for (uint32_t i = 0; i < credentials->count; i++) {
+    for (uint32_t i = 0; i < credentials->count && !m->is_masked; i++) {
         m->plugin->secrets->release(credentials->list[i].secret);
     }
 }
@@ -115,6 +127,28 @@ static int32_t read_parameters(struct making *m) {
     return ml_path_compile(filter->text, &d->arena, &d->filter, m->error);
 }
 
+/* What stands in the credential for TLS; the secrets live with the headers. */
+static void make_tls(struct ml_deployed *d, const struct ml_credentials *credentials) {
+    const struct {
+        const char *name;
+        struct berth_str *out;
+        bool wanted;
+    } texts[] = {
+        {"ca_cert_pem", &d->tls.authorities, true},
+        {"client_cert_pem", &d->tls.certificate, d->config.mutual_tls_enabled},
+        {"client_key_pem", &d->tls.key, d->config.mutual_tls_enabled},
+    };
+    d->tls.accept_any = d->config.skip_ssl_verification;
+    d->has_tls = d->tls.accept_any;
+    for (size_t i = 0; i < BASE_COUNT(texts); i++) {
+        struct berth_str text = ml_credentials_find(credentials, base_cstr(texts[i].name));
+        if (text.len && texts[i].wanted) {
+            *texts[i].out = ml_http_headers_secret(d->actions[ML_ACTION_PREDICT].headers, text);
+            d->has_tls = true;
+        }
+    }
+}
+
 static int32_t make_from_connector(struct making *m) {
     struct ml_deployed *d = m->deployed;
     int32_t code = ml_connector_check_protocol(m->connector, m->error);
@@ -131,6 +165,9 @@ static int32_t make_from_connector(struct making *m) {
     code = code ? code : read_parameters(m);
     code = code ? code : open_credentials(m, credentials);
     code = code ? code : make_actions(m, credentials);
+    if (!code) {
+        make_tls(d, credentials);
+    }
     close_credentials(m, credentials);
     free(credentials);
     return code;
@@ -158,6 +195,27 @@ static int32_t make_from_model(struct making *m, struct json_value model,
         code = d->limiter ? BERTH_OK : base_error_memory(m->error);
     }
     return code;
+}
+
+/* Its text is kept as the arena is: what is made refers to it. */
+static int32_t make_controller(struct making *m, struct json_value model,
+                               const struct ml_deployed *before) {
+    struct ml_deployed *d = m->deployed;
+    ML_DOCUMENT_AUTO stored = {0};
+    if (!json_is(json_get(model, "is_controller_enabled"), JSON_TRUE)) {
+        return BERTH_OK;
+    }
+    int32_t code = ml_document_get(m->plugin, ML_CONTROLLER, d->id, &stored, m->error);
+    if (code) {
+        return code == BERTH_E_NOT_FOUND ? BERTH_OK : code;
+    }
+    struct berth_str copy = base_arena_dup(&d->arena, stored.stored->source);
+    JSON_DOC_AUTO doc = {0};
+    if (!copy.ptr || !json_parse(&doc, copy, 0, NULL)) {
+        return base_error_memory(m->error);
+    }
+    return ml_controller_load(json_root(&doc), before ? before->controller : NULL, &d->arena,
+                              &d->controller, m->error);
 }
 
 /* ---- the whole ---- */
@@ -204,27 +262,41 @@ static int32_t keep_model(struct making *m, struct json_value *model) {
     return BERTH_OK;
 }
 
-int32_t ml_deployed_create(struct ml_plugin *plugin, struct berth_str id, struct json_value model,
-                           const struct ml_deployed *before, struct ml_deployed **out_deployed,
-                           struct berth_error *error) {
+static int32_t create(struct making *m, struct berth_str id, struct json_value model,
+                      const struct ml_deployed *before, struct ml_deployed **out_deployed) {
     struct ml_deployed *deployed = calloc(1, sizeof *deployed);
     if (!deployed) {
-        return base_error_memory(error);
+        return base_error_memory(m->error);
     }
+    m->deployed = deployed;
     deployed->references = 1;
     base_arena_init(&deployed->arena, ARENA_CHUNK);
     deployed->id = base_arena_dup(&deployed->arena, id);
-    struct making m = {.plugin = plugin, .deployed = deployed, .error = error};
-    int32_t code = keep_model(&m, &model);
-    code = code ? code : find_connector(&m, model);
-    code = code ? code : make_from_connector(&m);
-    code = code ? code : make_from_model(&m, model, before);
+    int32_t code = keep_model(m, &model);
+    code = code ? code : find_connector(m, model);
+    code = code ? code : make_from_connector(m);
+    code = code ? code : make_from_model(m, model, before);
+    code = code ? code : make_controller(m, model, before);
     if (code) {
         ml_deployed_unref(deployed);
         return code;
     }
     *out_deployed = deployed;
     return BERTH_OK;
+}
+
+int32_t ml_deployed_create(struct ml_plugin *plugin, struct berth_str id, struct json_value model,
+                           const struct ml_deployed *before, struct ml_deployed **out_deployed,
+                           struct berth_error *error) {
+    struct making m = {.plugin = plugin, .error = error};
+    return create(&m, id, model, before, out_deployed);
+}
+
+int32_t ml_deployed_create_masked(struct ml_plugin *plugin, struct berth_str id,
+                                  struct json_value model, struct ml_deployed **out_deployed,
+                                  struct berth_error *error) {
+    struct making m = {.plugin = plugin, .is_masked = true, .error = error};
+    return create(&m, id, model, NULL, out_deployed);
 }
 
 struct ml_deployed *ml_deployed_ref(struct ml_deployed *deployed) {
@@ -239,6 +311,7 @@ void ml_deployed_unref(struct ml_deployed *deployed) {
         }
         ml_guardrails_unload(&deployed->guardrails);
         ml_limiter_unref(deployed->limiter);
+        ml_controller_unload(deployed->controller);
         json_doc_deinit(&deployed->doc);
         json_doc_deinit(&deployed->model_doc);
         base_arena_deinit(&deployed->arena);

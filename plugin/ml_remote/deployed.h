@@ -12,6 +12,7 @@
 
 #include "plugin/ml_remote/action.h"
 #include "plugin/ml_remote/client_config.h"
+#include "plugin/ml_remote/controller.h"
 #include "plugin/ml_remote/documents.h"
 #include "plugin/ml_remote/guardrails.h"
 #include "plugin/ml_remote/interface.h"
@@ -25,6 +26,8 @@ struct ml_deployed {
     struct ml_action actions[ML_ACTION_TYPES];
     struct ml_parameters parameters;
     struct ml_client_config config;
+    struct ml_http_tls tls; /* views into the headers of the predict action */
+    bool has_tls;           /* of its own */
     uint64_t connect_timeout_ms;
     uint64_t read_timeout_ms;
     /* The connector's response_filter; ptr NULL: none. */
@@ -34,10 +37,11 @@ struct ml_deployed {
     struct berth_str step_text;
     const struct ml_interface *interface; /* NULL: none */
     struct ml_guardrails guardrails;
-    struct ml_limiter *limiter; /* NULL: none */
-    struct base_arena arena;    /* all texts */
-    struct json_doc doc;        /* of the connector's own text, which the templates refer to */
-    struct json_doc model_doc;  /* of the model's, likewise */
+    struct ml_limiter *limiter;       /* NULL: none */
+    struct ml_controller *controller; /* NULL: users have no limits of their own */
+    struct base_arena arena;          /* all texts */
+    struct json_doc doc;       /* of the connector's own text, which the templates refer to */
+    struct json_doc model_doc; /* of the model's, likewise */
 };
 
 /*
@@ -47,6 +51,14 @@ struct ml_deployed {
 int32_t ml_deployed_create(struct ml_plugin *plugin, struct berth_str id, struct json_value model,
                            const struct ml_deployed *before, struct ml_deployed **out_deployed,
                            struct berth_error *error);
+
+/* What stands for a credential where it must not be seen. */
+#define ML_MASK "***"
+
+/* The same for looking at: credentials are not opened, ML_MASK stands in their place. */
+int32_t ml_deployed_create_masked(struct ml_plugin *plugin, struct berth_str id,
+                                  struct json_value model, struct ml_deployed **out_deployed,
+                                  struct berth_error *error);
 
 struct ml_deployed *ml_deployed_ref(struct ml_deployed *deployed);
 void ml_deployed_unref(struct ml_deployed *deployed);

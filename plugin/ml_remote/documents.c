@@ -61,6 +61,10 @@ static const char *const task_order[] = {
     "worker_node", "create_time", "last_update_time", "error", "user",       "is_async",
     "remote_job",  NULL,
 };
+static const char *const controller_order[] = {"model_id", "user_rate_limiter", NULL};
+static const char *const config_order[] = {
+    "type", "configuration", "create_time", "last_update_time", NULL,
+};
 static const char *const name_order[] = {"model_group_id", NULL};
 
 /* What is constant of each kind. */
@@ -101,6 +105,12 @@ static const struct {
                  ",\"progress\":" NUMBER ",\"worker_node\":" KEYWORD ",\"create_time\":" DATE
                  ",\"last_update_time\":" DATE ",\"is_async\":" BOOLEAN ",\"user\":" OWNER
                  ",\"error\":" TEXT_KEYWORD "}}"},
+    /* The users that a controller names would be many fields, and nothing searches for them. */
+    [ML_CONTROLLER] = {".plugins-ml-controller", "controller", controller_order, NULL, NULL,
+                       "{\"properties\":{\"model_id\":" KEYWORD "}}"},
+    [ML_CONFIG] = {".plugins-ml-config", "configuration", config_order, NULL, NULL,
+                   "{\"properties\":{\"type\":" KEYWORD ",\"create_time\":" DATE
+                   ",\"last_update_time\":" DATE "}}"},
     /* Which group has a name: its id is the name, so that no two groups can have the same. */
     [ML_GROUP_NAME] = {".berth-ml-group-name", "group name", name_order, NULL, NULL, ""},
 };

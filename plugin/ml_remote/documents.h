@@ -8,7 +8,16 @@
 #include "plugin/ml_remote/call.h"
 
 /* The kinds of documents; the tables in documents.c tell the rest of each. */
-enum ml_kind { ML_CONNECTOR, ML_MODEL, ML_GROUP, ML_TASK, ML_GROUP_NAME, ML_KINDS };
+enum ml_kind {
+    ML_CONNECTOR,
+    ML_MODEL,
+    ML_GROUP,
+    ML_TASK,
+    ML_CONTROLLER,
+    ML_CONFIG,
+    ML_GROUP_NAME,
+    ML_KINDS,
+};
 
 struct berth_str ml_index(enum ml_kind kind);
 

@@ -99,7 +99,7 @@ static int32_t on_bytes(void *user, struct berth_str bytes) {
     return x->on_bytes(x->user, x, bytes);
 }
 
-static int32_t sign(struct ml_exchange *x) {
+int32_t ml_exchange_sign(struct ml_exchange *x) {
     const struct ml_action *action = x->action;
     if (!action->is_signed) {
         return BERTH_OK;
@@ -117,7 +117,7 @@ static int32_t sign(struct ml_exchange *x) {
 
 static int32_t try_once(struct ml_exchange *x) {
     const struct ml_deployed *d = x->deployed;
-    int32_t code = sign(x);
+    int32_t code = ml_exchange_sign(x);
     if (code) {
         return code;
     }
@@ -130,6 +130,7 @@ static int32_t try_once(struct ml_exchange *x) {
                                       .read_timeout_ms = d->read_timeout_ms,
                                       .max_body = x->loop->settings->max_answer,
                                       .allow_private = x->loop->settings->private_ip_enabled,
+                                      .tls = d->has_tls ? &d->tls : NULL,
                                       .on_bytes = x->on_bytes ? on_bytes : NULL};
     x->tries++;
     return ml_http_start(x->loop->client, &request, on_answer, x, &x->call)

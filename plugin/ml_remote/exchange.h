@@ -66,6 +66,9 @@ int32_t ml_exchange_prepare(struct ml_exchange *exchange, const struct ml_deploy
 /* Reads what stands in made_text, for ml_exchange_prepare. Fills the error. */
 int32_t ml_exchange_read_made(struct ml_exchange *exchange, struct json_value *out_parameters);
 
+/* Makes the header lines of a signature, where the action is signed. Fills the error. */
+int32_t ml_exchange_sign(struct ml_exchange *exchange);
+
 /* done may be called before this returns. On failure the error is filled and done is not called. */
 int32_t ml_exchange_start(struct ml_exchange *exchange, ml_exchange_fn done, void *user);
 /* Holds back further pieces, and lets them come again. Has an effect while there is a call. */

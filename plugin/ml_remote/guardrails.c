@@ -32,24 +32,28 @@ static void unload(struct ml_guardrail *guardrail) {
     ml_trust_destroy(guardrail->allowed);
 }
 
+/* Leaves the text as it is where there is none. */
+static int32_t load_text(struct json_value side, const char *name, struct base_arena *arena,
+                         struct berth_str *out_text, struct berth_error *error) {
+    struct json_value value = json_get(side, name);
+    return !json_is(value, JSON_STRING) || json_string(value, arena, out_text)
+               ? BERTH_OK
+               : base_error_memory(error);
+}
+
 static int32_t load_side(struct json_value stored, bool by_model, struct base_arena *arena,
                          struct ml_guardrail *out, struct berth_error *error) {
-    struct berth_str expression;
+    struct berth_str expression = {NULL, 0};
     if (!json_is(stored, JSON_OBJECT)) {
         return BERTH_OK;
     }
     if (!by_model) {
         return compile_list(json_get(stored, "regex"), arena, &out->forbidden, error);
     }
-    struct json_value validation = json_get(stored, "response_validation_regex");
-    (void)json_string(json_get(stored, "model_id"), arena, &out->model_id);
-    (void)json_string(json_get(stored, "response_filter"), arena, &out->response_filter);
-    if (!json_is(validation, JSON_STRING)) {
-        return BERTH_OK;
-    }
-    return json_string(validation, arena, &expression)
-               ? ml_trust_create(&expression, 1, &out->allowed, error)
-               : base_error_memory(error);
+    int32_t code = load_text(stored, "model_id", arena, &out->model_id, error);
+    code = code ? code : load_text(stored, "response_filter", arena, &out->response_filter, error);
+    code = code ? code : load_text(stored, "response_validation_regex", arena, &expression, error);
+    return code || !expression.ptr ? code : ml_trust_create(&expression, 1, &out->allowed, error);
 }
 
 static bool is_by_model(struct json_value guardrails) {

@@ -53,14 +53,27 @@ int32_t ml_search_tasks(struct ml_call *call);
 
 /* stats_handlers.c */
 int32_t ml_get_stats(struct ml_call *call);
-int32_t ml_get_stats_named(struct ml_call *call);
+int32_t ml_get_stats_of(struct ml_call *call);
 int32_t ml_get_node_stats(struct ml_call *call);
-int32_t ml_get_node_stats_named(struct ml_call *call);
+int32_t ml_get_node_stats_of(struct ml_call *call);
 
-/* profile_handlers.c */
+/* profile.c */
 int32_t ml_get_profile(struct ml_call *call);
-int32_t ml_get_profile_named(struct ml_call *call);
-int32_t ml_get_profile_tasks(struct ml_call *call);
+int32_t ml_get_model_profile(struct ml_call *call);
+int32_t ml_get_task_profile(struct ml_call *call);
+
+/* controller_handlers.c */
+int32_t ml_create_controller(struct ml_call *call);
+int32_t ml_update_controller(struct ml_call *call);
+int32_t ml_get_controller(struct ml_call *call);
+int32_t ml_delete_controller(struct ml_call *call);
+
+/* preview.c */
+int32_t ml_preview_connector(struct ml_call *call);
+int32_t ml_preview_model(struct ml_call *call);
+
+/* config_handlers.c */
+int32_t ml_get_config(struct ml_call *call);
 
 /* predict.c; runs on the loop */
 void ml_predict(void *user, struct berth_request *request, const struct berth_request_view *view);

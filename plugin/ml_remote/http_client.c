@@ -479,6 +479,26 @@ static CURLcode set_options(struct ml_http_call *call, const struct ml_http_requ
     return code;
 }
 
+static CURLcode set_blob(CURL *easy, CURLoption option, struct berth_str text) {
+    struct curl_blob blob = {(void *)(uintptr_t)text.ptr, BASE_LEN(text), CURL_BLOB_NOCOPY};
+    return text.len ? curl_easy_setopt(easy, option, &blob) : CURLE_OK;
+}
+
+/* libcurl keeps apart connections whose TLS was set up in different ways. */
+static CURLcode set_tls(CURL *easy, const struct ml_http_tls *tls) {
+    if (!tls) {
+        return CURLE_OK;
+    }
+    CURLcode code = CURLE_OK;
+    if (tls->accept_any) {
+        code = curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 0L);
+        code = code ? code : curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 0L);
+    }
+    code = code ? code : set_blob(easy, CURLOPT_CAINFO_BLOB, tls->authorities);
+    code = code ? code : set_blob(easy, CURLOPT_SSLCERT_BLOB, tls->certificate);
+    return code ? code : set_blob(easy, CURLOPT_SSLKEY_BLOB, tls->key);
+}
+
 int32_t ml_http_start(struct ml_http_client *client, const struct ml_http_request *request,
                       ml_http_done_fn done, void *user, struct ml_http_call **out_call) {
     struct ml_http_call *call = take_call(client);
@@ -498,6 +518,7 @@ int32_t ml_http_start(struct ml_http_client *client, const struct ml_http_reques
     call->last_byte_ns = base_monotonic_ns();
     base_buf_init(&call->answer.body, (size_t)request->max_body);
     CURLcode code = set_options(call, request, url);
+    code = code ? code : set_tls(call->easy, request->tls);
     free(url);
     code = call->lines.error ? CURLE_OUT_OF_MEMORY : code;
     if (code || curl_multi_add_handle(client->multi, call->easy) != CURLM_OK) {

@@ -50,6 +50,14 @@ typedef int32_t (*ml_http_bytes_fn)(void *user, struct berth_str bytes);
 
 typedef void (*ml_http_done_fn)(void *user, struct ml_http_answer *answer);
 
+/* How TLS is spoken with one service. Texts are PEM; empty: the system's authorities, no key. */
+struct ml_http_tls {
+    bool accept_any; /* no certificate is checked */
+    struct berth_str authorities;
+    struct berth_str certificate;
+    struct berth_str key;
+};
+
 struct ml_http_request {
     struct berth_str method; /* GET, POST, PUT, DELETE */
     struct berth_str url;
@@ -61,7 +69,8 @@ struct ml_http_request {
     uint64_t read_timeout_ms; /* without a byte of the answer */
     uint64_t max_body;
     bool allow_private;
-    ml_http_bytes_fn on_bytes; /* NULL: the body is kept; called with the user of done */
+    const struct ml_http_tls *tls; /* must live until the call ends; NULL: as usual */
+    ml_http_bytes_fn on_bytes;     /* NULL: the body is kept; called with the user of done */
 };
 
 /*

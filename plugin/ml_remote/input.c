@@ -28,6 +28,16 @@ int32_t ml_input_kind_of(struct berth_str algorithm, enum ml_input_kind *out_kin
                       BASE_ARG(algorithm));
 }
 
+const char *ml_input_type(enum ml_input_kind kind) {
+    static const char *const types[] = {
+        [ML_INPUT_PARAMETERS] = "REMOTE",
+        [ML_INPUT_DOCS] = "TEXT_DOCS",
+        [ML_INPUT_SIMILARITY] = "TEXT_SIMILARITY",
+        [ML_INPUT_QUESTION] = "QUESTION_ANSWERING",
+    };
+    return types[kind];
+}
+
 const char *ml_input_name(enum ml_input_kind kind) {
     static const char *const names[] = {
         [ML_INPUT_PARAMETERS] = "[parameters]",

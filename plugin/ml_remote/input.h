@@ -31,6 +31,9 @@ int32_t ml_input_kind_of(struct berth_str algorithm, enum ml_input_kind *out_kin
 int32_t ml_input_read(struct json_value body, enum ml_input_kind kind, struct ml_input *out_input,
                       struct berth_error *error);
 
+/* As OpenSearch names it: REMOTE, TEXT_DOCS, ... */
+const char *ml_input_type(enum ml_input_kind kind);
+
 /* In words, for errors: "parameters", "text_docs", ... */
 const char *ml_input_name(enum ml_input_kind kind);
 

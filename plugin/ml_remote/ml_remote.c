@@ -49,6 +49,8 @@ static void destroy(void *user) {
     (void)pthread_mutex_destroy(&plugin->settings_lock);
     (void)pthread_mutex_destroy(&plugin->references_lock);
     (void)pthread_mutex_destroy(&plugin->auto_deploy_lock);
+    (void)pthread_mutex_destroy(&plugin->usages_lock);
+    ml_usages_deinit(&plugin->usages);
     (void)pthread_mutex_destroy(&plugin->batch_lock);
     base_arena_deinit(&plugin->arena);
     free(plugin);
@@ -63,6 +65,7 @@ static int32_t create(const struct berth_host *host, void **out_plugin, struct b
     (void)pthread_mutex_init(&plugin->settings_lock, NULL);
     (void)pthread_mutex_init(&plugin->references_lock, NULL);
     (void)pthread_mutex_init(&plugin->auto_deploy_lock, NULL);
+    (void)pthread_mutex_init(&plugin->usages_lock, NULL);
     (void)pthread_mutex_init(&plugin->batch_lock, NULL);
     base_arena_init(&plugin->arena, ARENA_CHUNK);
     int32_t code = get_capabilities(plugin, error);
@@ -120,6 +123,7 @@ static void loop_stop(void *user, uint32_t index, void *context) {
         ml_predict_free(loop->free_predicts);
         loop->free_predicts = next;
     }
+    ml_usages_deinit(&loop->usages);
     ml_trust_scratch_destroy(loop->match_data);
     ml_settings_release(loop->settings);
     free(loop);

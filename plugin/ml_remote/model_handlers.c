@@ -40,11 +40,15 @@ static int32_t delete_once(struct ml_call *call) {
     if (code) {
         return code;
     }
-    struct berth_write write = ml_write_over(&model, BERTH_WRITE_DELETE, base_str("", 0));
-    struct berth_write_result result;
-    code = ml_store_write(call->plugin, &write, 1, &result, &call->error);
+    struct berth_write writes[] = {
+        ml_write_over(&model, BERTH_WRITE_DELETE, base_str("", 0)),
+        ml_write(ML_CONTROLLER, BERTH_WRITE_DELETE, id, base_str("", 0)),
+    };
+    struct berth_write_result results[BASE_COUNT(writes)];
+    bool has_controller = json_is(json_get(model.root, "is_controller_enabled"), JSON_TRUE);
+    code = ml_store_write(call->plugin, writes, has_controller ? 2 : 1, results, &call->error);
     if (!code) {
-        ml_put_write_result(ML_MODEL, id, &result, &call->out);
+        ml_put_write_result(ML_MODEL, id, &results[0], &call->out);
     }
     return code;
 }

@@ -23,7 +23,8 @@ __attribute__((format(printf, 2, 3))) static int32_t wrong(struct ml_call *call,
 
 /* ---- rate_limiter ---- */
 
-static int32_t put_limit(struct ml_call *call, struct json_value object, struct base_buf *out) {
+static int32_t put_limit(struct ml_call *call, struct json_value object, const char *what,
+                         struct base_buf *out) {
     struct berth_str limit = {NULL, 0};
     double number;
     int32_t code = ml_call_text(call, object, "limit", &limit);
@@ -31,14 +32,15 @@ static int32_t put_limit(struct ml_call *call, struct json_value object, struct 
         return code;
     }
     if (!base_str_f64(limit, &number) || !(number >= 0)) {
-        return wrong(call, "[rate_limiter.limit] is a number from 0, not [" BASE_FMT "]",
+        return wrong(call, "[%s.limit] is a number from 0, not [" BASE_FMT "]", what,
                      BASE_ARG(base_str_slice(limit, 0, 80)));
     }
     json_member_string(out, "limit", limit);
     return BERTH_OK;
 }
 
-static int32_t put_unit(struct ml_call *call, struct json_value object, struct base_buf *out) {
+static int32_t put_unit(struct ml_call *call, struct json_value object, const char *what,
+                        struct base_buf *out) {
     struct berth_str unit = {NULL, 0};
     int32_t code = ml_call_text(call, object, "unit", &unit);
     if (code || !unit.ptr) {
@@ -51,17 +53,25 @@ static int32_t put_unit(struct ml_call *call, struct json_value object, struct b
         }
     }
     return wrong(call,
-                 "[rate_limiter.unit] cannot be [" BASE_FMT
+                 "[%s.unit] cannot be [" BASE_FMT
                  "]: NANOSECONDS, MICROSECONDS, MILLISECONDS, SECONDS, MINUTES, HOURS, DAYS",
-                 BASE_ARG(base_str_slice(unit, 0, 80)));
+                 what, BASE_ARG(base_str_slice(unit, 0, 80)));
+}
+
+int32_t ml_rate_limiter_normalise(struct ml_call *call, struct json_value object, const char *what,
+                                  struct base_buf *out) {
+    if (!json_is(object, JSON_OBJECT)) {
+        return wrong(call, "[%s] is an object", what);
+    }
+    json_open_object(out);
+    int32_t code = put_limit(call, object, what, out);
+    code = code ? code : put_unit(call, object, what, out);
+    json_close_object(out);
+    return code;
 }
 
 static int32_t read_limiter(struct ml_call *call, struct json_value object, struct base_buf *out) {
-    json_open_object(out);
-    int32_t code = put_limit(call, object, out);
-    code = code ? code : put_unit(call, object, out);
-    json_close_object(out);
-    return code;
+    return ml_rate_limiter_normalise(call, object, "rate_limiter", out);
 }
 
 /* ---- deploy_setting ---- */

@@ -16,6 +16,13 @@ struct ml_model_options {
 };
 
 /*
+ * Reads {"limit": ..., "unit": ...} and appends it as it is stored; what: where it stands, for
+ * errors. parse_exception where a value is wrong.
+ */
+int32_t ml_rate_limiter_normalise(struct ml_call *call, struct json_value object, const char *what,
+                                  struct base_buf *out);
+
+/*
  * Reads the options of a body, checked each by itself; null removes one. parse_exception where a
  * value is wrong.
  */

@@ -65,8 +65,10 @@ static void put_filtered(struct json_value value, uint32_t status, struct base_b
             put_plain(inner, status, out);
             return;
         }
+        out->error = out->error ? out->error : text.error;
     }
-    base_buf_format(out, "%s" BASE_FMT, head_value, BASE_ARG(raw));
+    base_buf_cstr(out, head_value);
+    base_buf_str(out, raw);
     base_buf_format(out, "}}],\"status_code\":%u}", status);
 }
 

@@ -22,7 +22,7 @@
 #include "base/map.h"
 #include "plugin/ml_remote/slots.h"
 
-#include "plugin/ml_remote/stats_types.h"
+#include "plugin/ml_remote/usage.h"
 
 struct ml_settings;
 struct ml_http_client;
@@ -67,7 +67,9 @@ struct ml_plugin {
     /* The models that are deployed on this node: plugin/ml_remote/catalogue.h. */
     struct ml_catalogue *catalogue;
 
-    struct ml_shared_stats stats;
+    /* What workers did, under its lock. */
+    pthread_mutex_t usages_lock;
+    struct ml_usages usages;
 };
 
 /* One per loop; touched by its thread alone. */
@@ -82,7 +84,7 @@ struct ml_loop {
     struct ml_ask *asks;                  /* questions that are no predictions: ask.h */
     struct ml_predict *free_predicts;
     uint32_t free_predict_count;
-    struct ml_loop_stats stats;
+    struct ml_usages usages;
     void *match_data; /* of the regular expressions' library */
 };
 

@@ -9,14 +9,12 @@
 #include "plugin/ml_remote/deploy.h"
 #include "plugin/ml_remote/handlers.h"
 #include "plugin/ml_remote/settings.h"
-#include "plugin/ml_remote/stats.h"
 
 #include <stdlib.h>
 
 /* ---- memory ---- */
 
 #define ARENA_CHUNK 1024u
-#define NS_PER_US 1000u
 
 struct ml_predict *ml_predict_create(struct ml_loop *loop) {
     struct ml_predict *p = loop->free_predicts;
@@ -77,11 +75,9 @@ void ml_predict_destroy(struct ml_predict *p) {
     loop->free_predict_count++;
 }
 
-void ml_predict_note_end(struct ml_predict *p, uint32_t status) {
-    uint64_t now = base_monotonic_ns();
-    uint64_t asked = p->first.first_try_ns;
-    ml_stats_end(p->loop, p->model_id, status, (now - p->began_ns) / NS_PER_US,
-                 asked ? (now - asked) / NS_PER_US : 0);
+void ml_predict_track_end(struct ml_predict *p, bool failed) {
+    ml_track_end(&p->track, &p->loop->usages, failed, p->first.first_try_ns, p->answered_ns,
+                 p->loop->settings->monitoring_request_count);
 }
 
 /* ---- the exchanges ---- */
@@ -134,6 +130,9 @@ static void judge_answers(struct ml_predict *p) {
 
 /* Goes on when all have answered, or the first has failed. */
 static void settle(struct ml_predict *p) {
+    if (p->failed || p->waiting == 0) {
+        p->answered_ns = base_monotonic_ns();
+    }
     if (p->failed) {
         end(p, p->failed);
     } else if (p->waiting == 0) {
@@ -172,11 +171,24 @@ static void start_exchanges(struct ml_predict *p, int32_t code) {
     settle(p);
 }
 
-/* A token for each question. */
+/* A token for each question, of the user's own limit. */
+static int32_t take_user_tokens(struct ml_predict *p) {
+    const struct ml_controller *controller = p->deployed->controller;
+    const struct berth_user *user = NULL;
+    return !controller || p->loop->plugin->identity->user(p->request, &user) ||
+                   ml_controller_take(controller, user->name, p->count, base_monotonic_ns())
+               ? BERTH_OK
+               : ml_status(&p->error, 429,
+                           "the limit of the user [" BASE_FMT "] for the model [" BASE_FMT
+                           "] allows no more for now",
+                           BASE_ARG(user->name), BASE_ARG(p->model_id));
+}
+
+/* A token for each question, the model's before the user's. */
 static int32_t take_tokens(struct ml_predict *p) {
     struct ml_limiter *limiter = p->deployed->limiter;
     return !limiter || ml_limiter_take(limiter, p->count, base_monotonic_ns())
-               ? BERTH_OK
+               ? take_user_tokens(p)
                : ml_status(&p->error, 429,
                            "the rate limiter of the model [" BASE_FMT "] allows no more for now",
                            BASE_ARG(p->model_id));
@@ -253,6 +265,8 @@ static void begin(struct ml_predict *p, bool may_deploy) {
     int32_t code = BERTH_OK;
     if (model) {
         p->deployed = ml_deployed_ref(model->deployed);
+        ml_track_begin(&p->track, &p->loop->usages, p->model_id, ml_input_type(p->kind),
+                       p->view->received_ns);
         code = check_model(p);
         code = code ? code : send(p, model);
     } else if (may_deploy) {
@@ -292,8 +306,6 @@ static void predict(struct ml_plugin *plugin, struct berth_request *request,
     p->view = view;
     p->model_id = view->params[view->param_count - 1];
     p->is_stream = is_stream;
-    p->began_ns = base_monotonic_ns();
-    ml_stats_begin(loop);
     p->error = error;
     int32_t code = ml_settings_check_remote(loop->settings, &p->error);
     code = code ? code : read_kind(p);

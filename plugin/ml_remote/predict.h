@@ -45,8 +45,9 @@ struct ml_predict {
     struct base_arena arena;
     struct base_buf out;
     char tail[ML_OUTPUT_TAIL_MAX];
-    uint64_t began_ns;
     int32_t deploy_code;
+    struct ml_track track;
+    uint64_t answered_ns; /* by the service, or its failure; 0: not yet */
     struct berth_error error;
 };
 
@@ -78,8 +79,8 @@ void ml_predict_guard(struct ml_predict *predict, const struct ml_guardrail *gua
 /* Drops the question that is under way, if one is. */
 void ml_predict_guard_cancel(struct ml_predict *predict);
 
-/* Counts the prediction, which ends with a status. */
-void ml_predict_note_end(struct ml_predict *predict, uint32_t status);
+/* Counts it as ended, when the client is answered. */
+void ml_predict_track_end(struct ml_predict *predict, bool failed);
 
 /* Replies with what came of the exchanges, or with the error. predict ends with it. */
 void ml_predict_reply(struct ml_predict *predict);

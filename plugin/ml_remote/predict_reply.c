@@ -12,7 +12,7 @@ static void release(void *user) {
 }
 
 static void reply(struct ml_predict *p, const struct berth_str *parts, uint32_t count) {
-    ml_predict_note_end(p, 200);
+    ml_predict_track_end(p, false);
     (void)p->loop->plugin->routes->reply(p->request,
                                          &(struct berth_reply){.size = sizeof(struct berth_reply),
                                                                .status = 200,
@@ -64,7 +64,7 @@ void ml_predict_reply(struct ml_predict *p) {
 }
 
 void ml_predict_fail(struct ml_predict *p) {
-    ml_predict_note_end(p, p->error.code == BERTH_E_CANCELLED ? 0 : base_error_status(&p->error));
+    ml_predict_track_end(p, ml_usage_is_failure(&p->error));
     if (!ml_predict_stream_abort(p)) {
         (void)p->loop->plugin->routes->reply_error(p->request, &p->error);
     }

@@ -7,6 +7,7 @@
  */
 #include "plugin/ml_remote/predict_stream.h"
 
+#include "base/clock.h"
 #include "plugin/ml_remote/settings.h"
 #include "plugin/ml_remote/sse.h"
 
@@ -173,13 +174,13 @@ static void finish(void *user) {
     }
     (void)routes->on_cancel(p->request, NULL, NULL);
     (void)routes->stream_close(p->request, s->has_ended);
-    ml_predict_note_end(p, s->has_failed ? base_error_status(&p->error) : 200);
     ml_predict_destroy(p);
 }
 
 static void on_done(void *user, struct ml_exchange *x, int32_t code) {
     struct ml_predict *p = user;
     struct ml_stream *s = p->stream;
+    p->answered_ns = base_monotonic_ns();
     if (code && !s->has_failed) {
         p->error = x->error;
     }
@@ -193,6 +194,7 @@ static void on_done(void *user, struct ml_exchange *x, int32_t code) {
     } else if (!s->has_ended) {
         put_event(s, base_str("", 0), true);
     }
+    ml_predict_track_end(p, code && ml_usage_is_failure(&p->error));
     finish(s);
 }
 

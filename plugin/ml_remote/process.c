@@ -6,13 +6,26 @@
 
 /*
  * The scripts that published connectors carry, by a fingerprint of their text without white space:
- * what each does is what the function does.
+ * what each does is what the function does. tools/script-fingerprint makes the number.
  */
 static const struct {
     uint64_t fingerprint;
     const char *function;
 } scripts[] = {
-#include "plugin/ml_remote/process_scripts.inc"
+    /* Amazon Bedrock, Titan text embeddings: as in the blueprint, the tutorial, and for version 2
+     */
+    {0x7e7e7885116ba3ba, "connector.pre_process.bedrock.embedding"},
+    {0x95df3ca726ac4524, "connector.pre_process.bedrock.embedding"},
+    {0xeb6e159ec2c14ab8, "connector.pre_process.bedrock.embedding"},
+    {0x1370f3128fb643fc, "connector.post_process.bedrock.embedding"},
+    {0xae2ba1bfef4d58fe, "connector.post_process.bedrock.embedding"},
+    {0x1c2d50036df39e13, "connector.post_process.bedrock.embedding"},
+    /* Amazon Bedrock, Titan multimodal embeddings */
+    {0xdc775f242fc9f998, "connector.pre_process.bedrock.multimodal_embedding"},
+    /* Aleph Alpha, Luminous embeddings */
+    {0x7e0202a74eb9d435, "connector.pre_process.single.input"},
+    /* Amazon SageMaker, sparse encoding */
+    {0x2daa16666e103ec9, "connector.pre_process.single.inputs"},
 };
 
 /* FNV-1a with 64 bits, over what is no white space. */

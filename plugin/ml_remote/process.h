@@ -28,6 +28,8 @@ const struct ml_pre_function *ml_pre_default(void);
 int32_t ml_pre_check(const struct ml_pre_function *function, const struct ml_input *input,
                      struct berth_error *error);
 
+const char *ml_pre_name(const struct ml_pre_function *function);
+
 /* Whether the function takes one document at a time. */
 bool ml_pre_is_single(const struct ml_pre_function *function);
 

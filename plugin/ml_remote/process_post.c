@@ -149,11 +149,13 @@ static int32_t make_job(const struct making *m) {
     base_buf_str(m->out, base_str_slice(whole, 0, whole.len - 1));
     base_buf_cstr(m->out, ",\"processedJobArn\":\"");
     for (uint64_t i = 0; i < inner.len; i++) {
-        if (inner.ptr[i] == '/') {
+        bool escape = inner.ptr[i] == '\\';
+        if (inner.ptr[i + escape] == '/') {
             base_buf_cstr(m->out, "%2F");
-        } else if (!(inner.ptr[i] == '\\' && i + 1 < inner.len && inner.ptr[i + 1] == '/')) {
-            base_buf_char(m->out, inner.ptr[i]);
+        } else {
+            base_buf_str(m->out, base_str_slice(inner, i, i + escape + 1));
         }
+        i += escape;
     }
     base_buf_cstr(m->out, "\"}}");
     return BERTH_OK;

@@ -44,11 +44,12 @@ static void make_list(const struct making *m, const char *const *names) {
     }
 }
 
-/* The first document under the first name, the second under the second, where there are. */
+/* The first document under the first name, the second under the second; null is none. */
 static void make_each(const struct making *m, const char *const *names) {
     for (size_t i = 0; i < m->count && names[i]; i++) {
-        if (begin(m, names[i])) {
-            json_put_raw(m->out, json_raw(json_at(m->input->docs, m->first + i)));
+        struct json_value doc = json_at(m->input->docs, m->first + i);
+        if (!json_is(doc, JSON_NULL) && begin(m, names[i])) {
+            json_put_raw(m->out, json_raw(doc));
         }
     }
 }
@@ -142,6 +143,8 @@ static const struct ml_pre_function functions[] = {
     {PRE "bedrock.nova.image_embedding", ML_INPUT_DOCS, false, make_each, {"inputImage"}},
     {PRE "bedrock.nova.video_embedding", ML_INPUT_DOCS, false, make_each, {"inputVideo"}},
     {PRE "bedrock.nova.audio_embedding", ML_INPUT_DOCS, false, make_each, {"inputAudio"}},
+    {PRE "single.input", ML_INPUT_DOCS, true, make_each, {"input"}},
+    {PRE "single.inputs", ML_INPUT_DOCS, true, make_each, {"inputs"}},
     {PRE "cohere.rerank", ML_INPUT_SIMILARITY, false, make_rerank, {"query", "documents", "top_n"}},
     {PRE "default.rerank",
      ML_INPUT_SIMILARITY,
@@ -184,6 +187,10 @@ int32_t ml_pre_check(const struct ml_pre_function *function, const struct ml_inp
                : ml_invalid(error, "the model's pre-processing function [%s] takes %s, not %s",
                             function->name, ml_input_name(function->input),
                             ml_input_name(input->kind));
+}
+
+const char *ml_pre_name(const struct ml_pre_function *function) {
+    return function->name;
 }
 
 bool ml_pre_is_single(const struct ml_pre_function *function) {

@@ -87,6 +87,7 @@ static int32_t read_connector(struct ml_call *call, struct registration *r) {
     return code;
 }
 
+/* is_enabled has no say here, as it never had: a model begins enabled. */
 static int32_t read_registration(struct ml_call *call, struct registration *r) {
     int32_t code = ml_call_text(call, call->body, "name", &r->name);
     if (!code && base_str_empty(base_str_trim(r->name))) {
@@ -205,9 +206,12 @@ static int32_t register_within_limit(struct ml_call *call, struct registration *
                           "[plugins.ml_commons.max_register_model_tasks_per_node] allows: %lld",
                           (long long)call->settings->max_register_tasks);
     }
+    ml_control_begin(call->plugin);
     (void)pthread_mutex_lock(&call->plugin->references_lock);
     int32_t code = register_locked(call, r);
     (void)pthread_mutex_unlock(&call->plugin->references_lock);
+    ml_control_end(call->plugin, ML_STAT_REGISTER, code ? base_str("", 0) : r->model_id,
+                   code ? &call->error : NULL);
     ml_slots_give(slots);
     return code;
 }

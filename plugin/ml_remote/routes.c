@@ -74,17 +74,16 @@ static const struct row rows[] = {
     ON_WORKER("POST", "/models/{model_id}/_batch_predict", "predict", BODY, ml_batch_predict, NULL),
     ON_LOOP("POST", "/_predict/{algorithm}/{model_id}", "predict", BODY, ml_predict),
 
-    ON_WORKER("GET", "/stats", "stats/nodes", NO_BODY, ml_get_stats, NULL),
-    ON_WORKER("GET", "/stats/{stat}", "stats/nodes", NO_BODY, ml_get_stats_named, NULL),
-    ON_WORKER("GET", "/{node_id}/stats", "stats/nodes", NO_BODY, ml_get_node_stats, NULL),
-    ON_WORKER("GET", "/{node_id}/stats/{stat}", "stats/nodes", NO_BODY, ml_get_node_stats_named,
-              NULL),
+    ON_WORKER("GET", "/stats", "stats/nodes", BODY, ml_get_stats, NULL),
+    ON_WORKER("GET", "/stats/{stat}", "stats/nodes", BODY, ml_get_stats_of, NULL),
+    ON_WORKER("GET", "/{node_id}/stats", "stats/nodes", BODY, ml_get_node_stats, NULL),
+    ON_WORKER("GET", "/{node_id}/stats/{stat}", "stats/nodes", BODY, ml_get_node_stats_of, NULL),
     ON_WORKER("GET", "/profile", "profile/nodes", BODY, ml_get_profile, "view"),
-    ON_WORKER("GET", "/profile/models", "profile/nodes", BODY, ml_get_profile, "view"),
-    ON_WORKER("GET", "/profile/models/{model_id}", "profile/nodes", BODY, ml_get_profile_named,
+    ON_WORKER("GET", "/profile/models", "profile/nodes", BODY, ml_get_model_profile, "view"),
+    ON_WORKER("GET", "/profile/models/{model_id}", "profile/nodes", BODY, ml_get_model_profile,
               "view"),
-    ON_WORKER("GET", "/profile/tasks", "profile/nodes", BODY, ml_get_profile_tasks, "view"),
-    ON_WORKER("GET", "/profile/tasks/{task_id}", "profile/nodes", BODY, ml_get_profile_tasks,
+    ON_WORKER("GET", "/profile/tasks", "profile/nodes", BODY, ml_get_task_profile, "view"),
+    ON_WORKER("GET", "/profile/tasks/{task_id}", "profile/nodes", BODY, ml_get_task_profile,
               "view"),
 
     ON_WORKER("GET", "/tasks/{task_id}", "tasks/get", NO_BODY, ml_get_task, NULL),
@@ -92,27 +91,28 @@ static const struct row rows[] = {
     ON_WORKER("DELETE", "/tasks/{task_id}", "tasks/delete", NO_BODY, ml_delete_task, NULL),
     ON_WORKER("GET", "/tasks/_search", "tasks/search", BODY, ml_search_tasks, NULL),
     ON_WORKER("POST", "/tasks/_search", "tasks/search", BODY, ml_search_tasks, NULL),
+
+    ON_WORKER("POST", "/connectors/{connector_id}/_preview", "connectors/get", BODY,
+              ml_preview_connector, NULL),
+    ON_WORKER("POST", "/models/{model_id}/_preview", "predict", BODY, ml_preview_model, NULL),
+
+    ON_WORKER("POST", "/controllers/{model_id}", "controllers/create", BODY, ml_create_controller,
+              NULL),
+    ON_WORKER("PUT", "/controllers/{model_id}", "controllers/update", BODY, ml_update_controller,
+              NULL),
+    ON_WORKER("GET", "/controllers/{model_id}", "controllers/get", NO_BODY, ml_get_controller,
+              NULL),
+    ON_WORKER("DELETE", "/controllers/{model_id}", "controllers/delete", NO_BODY,
+              ml_delete_controller, NULL),
+    ON_WORKER("GET", "/config/{config_id}", "config/get", NO_BODY, ml_get_config, NULL),
 };
 
-/* Handlers whose calls are counted, and as what. */
-static const struct {
-    ml_call_fn fn;
-    enum ml_stat_action action;
-} counted[] = {
-    {ml_register_model, ML_STAT_REGISTER},
-    {ml_deploy_model, ML_STAT_DEPLOY},
-    {ml_undeploy_model, ML_STAT_UNDEPLOY},
-    {ml_undeploy_models, ML_STAT_UNDEPLOY},
-    {ml_batch_predict, ML_STAT_BATCH_PREDICT},
-};
-
+/*
+ * As what a handler's calls are counted. Registrations, deployments and undeployments count
+ * themselves, since not only calls bring them about.
+ */
 static enum ml_stat_action counted_as(ml_call_fn fn) {
-    for (size_t i = 0; i < BASE_COUNT(counted); i++) {
-        if (counted[i].fn == fn) {
-            return counted[i].action;
-        }
-    }
-    return ML_STAT_NONE;
+    return fn == ml_batch_predict ? ML_STAT_BATCH_PREDICT : ML_STAT_NONE;
 }
 
 /* What a worker route is registered with: the plugin, and which row it is. */

@@ -260,11 +260,11 @@ static int32_t make_snapshot(struct ml_plugin *plugin, const struct berth_settin
     s->connector_access_control = get_bool(plugin, view, KEY("connector_access_control_enabled"));
     s->model_access_control = get_bool(plugin, view, KEY("model_access_control_enabled"));
     s->allow_custom_deployment_plan = get_bool(plugin, view, KEY("allow_custom_deployment_plan"));
+    s->controller_enabled = get_bool(plugin, view, KEY("controller_enabled"));
     s->stream_enabled = get_bool(plugin, view, KEY("stream_enabled"));
     s->auto_deploy = get_bool(plugin, view, KEY("model_auto_deploy.enable"));
     read_task_settings(plugin, view, s);
-    int64_t timings = get_int(plugin, view, KEY("monitoring_request_count"));
-    s->timings_kept = timings > ML_TIMINGS_MAX ? ML_TIMINGS_MAX : (uint32_t)timings;
+    s->monitoring_request_count = (uint32_t)get_int(plugin, view, KEY("monitoring_request_count"));
     int64_t max_json = get_int(plugin, view, KEY("max_json_size"));
     s->max_answer = max_json < 0 ? JSON_TEXT_MAX : (uint64_t)max_json;
     int32_t code = read_rules(plugin, view, s, error);
@@ -319,6 +319,7 @@ static void give_to_loop(void *user, uint32_t index, void *context) {
     if (loop->settings->serial < settings->serial) {
         ml_settings_release(loop->settings);
         loop->settings = ml_settings_ref(settings);
+        ml_usages_limit(&loop->usages, settings->monitoring_request_count);
         ml_housekeeping_follow(loop);
     }
 }

@@ -26,9 +26,10 @@ struct ml_settings {
     bool allow_custom_deployment_plan;
     bool auto_deploy;
     bool stream_enabled;
+    bool controller_enabled;
     int64_t max_register_tasks;
     int64_t max_deploy_tasks;
-    uint32_t timings_kept; /* durations a model and loop */
+    uint32_t monitoring_request_count; /* durations of a model that are kept */
     int64_t max_batch_tasks;
     bool batch_enabled;
     uint64_t sync_interval_ms; /* 0: never */

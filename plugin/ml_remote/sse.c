@@ -27,6 +27,7 @@ static int32_t end_line(struct ml_sse *sse) {
     }
     sse->begun = true;
     if (line.len == 0) {
+        base_buf_clear(&sse->line); /* it may hold the byte order mark */
         return end_event(sse);
     }
     uint64_t colon = base_str_find(line, ':');

@@ -1,164 +1,268 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "plugin/ml_remote/stats.h"
 
-#include "base/json_write.h"
 #include "plugin/ml_remote/catalogue.h"
-#include "plugin/ml_remote/settings.h"
+#include "plugin/ml_remote/task.h"
+#include "plugin/ml_remote/usage_report.h"
 
-#include <stdlib.h>
+#include <stdio.h>
+#include <unistd.h>
 
-#define FAILURE_FROM 500u
-#define US_PER_MS 1000.0
+/* ---- what the numbers are made of ---- */
 
-const char *ml_stats_action_name(enum ml_stat_action action) {
-    static const char *const names[ML_STAT_ACTIONS] = {
-        [ML_STAT_REGISTER] = "register",           [ML_STAT_DEPLOY] = "deploy",
-        [ML_STAT_UNDEPLOY] = "undeploy",           [ML_STAT_PREDICT] = "predict",
-        [ML_STAT_BATCH_PREDICT] = "batch_predict",
-    };
-    return names[action];
-}
-
-/* ---- counting ---- */
-
-void ml_stats_note_call(struct ml_plugin *plugin, enum ml_stat_action action, uint32_t status) {
-    if (action != ML_STAT_NONE) {
-        plugin->stats.actions[action].requests++;
-        plugin->stats.actions[action].failures += status >= FAILURE_FROM;
-    }
-}
-
-static void note_timing(struct ml_timings *timings, uint32_t cap, uint64_t microseconds) {
-    if (timings->cap != cap) {
-        free(timings->list);
-        *timings = (struct ml_timings){.list = cap ? calloc(cap, sizeof *timings->list) : NULL};
-        timings->cap = timings->list ? cap : 0;
-    }
-    if (timings->cap) {
-        timings->list[timings->next] =
-            microseconds > UINT32_MAX ? UINT32_MAX : (uint32_t)microseconds;
-        timings->next = (timings->next + 1) % timings->cap;
-        timings->count++;
-    }
-}
-
-void ml_model_stats_deinit(struct ml_model_stats *stats) {
-    free(stats->whole.list);
-    free(stats->remote.list);
-}
-
-void ml_stats_begin(struct ml_loop *loop) {
-    loop->stats.predict.requests++;
-    loop->stats.executing++;
-}
-
-void ml_stats_end(struct ml_loop *loop, struct berth_str model_id, uint32_t status,
-                  uint64_t whole_us, uint64_t remote_us) {
-    bool failed = status >= FAILURE_FROM;
-    struct ml_loop_model *model = ml_catalogue_find(loop, model_id);
-    loop->stats.executing--;
-    loop->stats.predict.failures += failed;
-    if (!model) {
-        return;
-    }
-    uint32_t cap = loop->settings->timings_kept;
-    model->stats.predict.requests++;
-    model->stats.predict.failures += failed;
-    note_timing(&model->stats.whole, cap, whole_us);
-    if (remote_us) {
-        note_timing(&model->stats.remote, cap, remote_us);
-    }
-}
-
-/* ---- summing up ---- */
-
-static void add_loop(void *user, uint32_t index, void *context) {
-    struct ml_stats_sum *sum = user;
-    const struct ml_loop *loop = context;
-    (void)index;
-    sum->actions[ML_STAT_PREDICT].requests += loop->stats.predict.requests;
-    sum->actions[ML_STAT_PREDICT].failures += loop->stats.predict.failures;
-    sum->executing += loop->stats.executing;
-}
-
-void ml_stats_read(struct ml_plugin *plugin, struct ml_stats_sum *out_sum) {
-    *out_sum = (struct ml_stats_sum){.executing = 0};
-    for (size_t i = 0; i < ML_STAT_ACTIONS; i++) {
-        out_sum->actions[i].requests = plugin->stats.actions[i].requests;
-        out_sum->actions[i].failures = plugin->stats.actions[i].failures;
-    }
-    (void)plugin->loop->run_on_all(plugin->host, add_loop, out_sum);
-}
-
-struct model_call {
-    struct berth_str model_id;
-    struct ml_model_sum *sum;
-    bool found;
+struct figures {
+    const struct ml_usage_report *report;
+    uint64_t deployed;
 };
 
-static void join(const struct ml_timings *timings, struct base_buf *out) {
-    uint64_t kept = timings->count < timings->cap ? timings->count : timings->cap;
-    base_buf_append(out, timings->list, (size_t)kept * sizeof *timings->list);
-}
-
-static void add_model(void *user, uint32_t index, void *context) {
-    struct model_call *call = user;
-    const struct ml_loop_model *model = ml_catalogue_find(context, call->model_id);
-    (void)index;
-    if (model) {
-        call->found = true;
-        call->sum->predict.requests += model->stats.predict.requests;
-        call->sum->predict.failures += model->stats.predict.failures;
-        join(&model->stats.whole, &call->sum->whole);
-        join(&model->stats.remote, &call->sum->remote);
+static uint64_t sum_requests(const struct figures *f) {
+    uint64_t sum = 0;
+    for (int act = 0; act < ML_STAT_ACTIONS; act++) {
+        sum += f->report->totals[act].requests;
     }
+    return sum;
 }
 
-bool ml_stats_read_model(struct ml_plugin *plugin, struct berth_str model_id,
-                         struct ml_model_sum *out_sum) {
-    struct model_call call = {.model_id = model_id, .sum = out_sum};
-    *out_sum = (struct ml_model_sum){.predict = {0}};
-    base_buf_init(&out_sum->whole, BASE_BUF_MAX_DEFAULT);
-    base_buf_init(&out_sum->remote, BASE_BUF_MAX_DEFAULT);
-    (void)plugin->loop->run_on_all(plugin->host, add_model, &call);
-    return call.found;
+static uint64_t sum_failures(const struct figures *f) {
+    uint64_t sum = 0;
+    for (int act = 0; act < ML_STAT_ACTIONS; act++) {
+        sum += f->report->totals[act].failures;
+    }
+    return sum;
 }
 
-void ml_stats_free_model(struct ml_model_sum *sum) {
-    base_buf_deinit(&sum->whole);
-    base_buf_deinit(&sum->remote);
+static uint64_t executing(const struct figures *f) {
+    return f->report->running_count;
 }
 
-/* ---- telling ---- */
-
-static int by_length(const void *a, const void *b) {
-    const uint32_t *x = a;
-    const uint32_t *y = b;
-    return *x < *y ? -1 : *x > *y;
+static uint64_t deployed(const struct figures *f) {
+    return f->deployed;
 }
 
-static void put_ms(struct base_buf *out, const char *key, double microseconds) {
-    json_key(out, key);
-    json_put_f64(out, microseconds / US_PER_MS);
-}
-
-void ml_stats_put_timings(struct base_buf *timings, struct base_buf *out) {
-    uint32_t *list = (uint32_t *)(void *)timings->ptr;
-    size_t count = timings->len / sizeof *list;
-    double sum = 0;
-    json_open_object(out);
-    json_member_u64(out, "count", count);
-    if (count) {
-        qsort(list, count, sizeof *list, by_length);
-        for (size_t i = 0; i < count; i++) {
-            sum += list[i];
+/* There is no heap of a virtual machine: what the process holds of the machine's memory. */
+static uint64_t memory_percent(const struct figures *f) {
+    (void)f;
+    unsigned long long resident = 0;
+    long pages = sysconf(_SC_PHYS_PAGES);
+    FILE *file = fopen("/proc/self/statm", "re");
+    if (file) {
+        if (fscanf(file, "%*u %llu", &resident) != 1) {
+            resident = 0;
         }
-        put_ms(out, "max", list[count - 1]);
-        put_ms(out, "min", list[0]);
-        put_ms(out, "average", sum / (double)count);
-        put_ms(out, "p50", list[(count - 1) * 50 / 100]);
-        put_ms(out, "p90", list[(count - 1) * 90 / 100]);
-        put_ms(out, "p99", list[(count - 1) * 99 / 100]);
+        (void)fclose(file);
     }
-    json_close_object(out);
+    return pages > 0 ? resident * 100 / (unsigned long long)pages : 0;
+}
+
+/* Nothing is refused for want of memory before it is wanted. */
+static uint64_t none(const struct figures *f) {
+    (void)f;
+    return 0;
+}
+
+/* ---- the table ---- */
+
+/* Of an index, whether it exists, or how many documents it has. */
+enum index_fact { STATUS, COUNT };
+
+static const struct row {
+    const char *name;
+    enum ml_stat_level level;
+    enum ml_kind kind; /* of a cluster's */
+    enum index_fact fact;
+    uint64_t (*figure)(const struct figures *f); /* of a node's */
+} rows[] = {
+    {"ml_model_index_status", ML_LEVEL_CLUSTER, ML_MODEL, STATUS, NULL},
+    {"ml_connector_index_status", ML_LEVEL_CLUSTER, ML_CONNECTOR, STATUS, NULL},
+    {"ml_config_index_status", ML_LEVEL_CLUSTER, ML_CONFIG, STATUS, NULL},
+    {"ml_task_index_status", ML_LEVEL_CLUSTER, ML_TASK, STATUS, NULL},
+    {"ml_controller_index_status", ML_LEVEL_CLUSTER, ML_CONTROLLER, STATUS, NULL},
+    {"ml_model_count", ML_LEVEL_CLUSTER, ML_MODEL, COUNT, NULL},
+    {"ml_connector_count", ML_LEVEL_CLUSTER, ML_CONNECTOR, COUNT, NULL},
+    {"ml_jvm_heap_usage", ML_LEVEL_NODE, ML_KINDS, COUNT, memory_percent},
+    {"ml_executing_task_count", ML_LEVEL_NODE, ML_KINDS, COUNT, executing},
+    {"ml_request_count", ML_LEVEL_NODE, ML_KINDS, COUNT, sum_requests},
+    {"ml_failure_count", ML_LEVEL_NODE, ML_KINDS, COUNT, sum_failures},
+    {"ml_deployed_model_count", ML_LEVEL_NODE, ML_KINDS, COUNT, deployed},
+    {"ml_circuit_breaker_trigger_count", ML_LEVEL_NODE, ML_KINDS, COUNT, none},
+    {"ml_action_request_count", ML_LEVEL_ACTION, ML_KINDS, COUNT, NULL},
+    {"ml_action_failure_count", ML_LEVEL_ACTION, ML_KINDS, COUNT, NULL},
+};
+_Static_assert(BASE_COUNT(rows) <= ML_STATS_MAX, "a query has room for each");
+
+#define ACTION_REQUESTS (BASE_COUNT(rows) - 2)
+#define ACTION_FAILURES (BASE_COUNT(rows) - 1)
+
+static const char *const level_names[ML_LEVELS] = {
+    [ML_LEVEL_CLUSTER] = "cluster",     [ML_LEVEL_NODE] = "node",   [ML_LEVEL_ACTION] = "action",
+    [ML_LEVEL_ALGORITHM] = "algorithm", [ML_LEVEL_MODEL] = "model",
+};
+
+const char *ml_stat_level_name(enum ml_stat_level level) {
+    return level_names[level];
+}
+
+bool ml_stat_level_find(struct berth_str name, enum ml_stat_level *out_level) {
+    for (int i = 0; i < ML_LEVELS; i++) {
+        if (base_str_eq_nocase(name, base_cstr(level_names[i]))) {
+            *out_level = (enum ml_stat_level)i;
+            return true;
+        }
+    }
+    return false;
+}
+
+uint32_t ml_stats_count(void) {
+    return BASE_COUNT(rows);
+}
+
+const char *ml_stat_name(uint32_t stat) {
+    return rows[stat].name;
+}
+
+enum ml_stat_level ml_stat_level_of(uint32_t stat) {
+    return rows[stat].level;
+}
+
+bool ml_stat_find(struct berth_str name, uint32_t *out_stat) {
+    for (uint32_t i = 0; i < BASE_COUNT(rows); i++) {
+        if (base_str_eq_nocase(name, base_cstr(rows[i].name))) {
+            *out_stat = i;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* ---- showing ---- */
+
+static int32_t put_cluster_stat(struct ml_call *call, const struct row *row) {
+    const struct ml_plugin *plugin = call->plugin;
+    struct berth_index_info info = {.size = sizeof info};
+    int32_t code =
+        plugin->store->index_info(plugin->host, ml_index(row->kind), &info, &call->error);
+    if (code) {
+        return code;
+    }
+    if (row->fact == COUNT) {
+        json_member_u64(&call->out, row->name, info.document_count);
+    } else {
+        json_member_cstr(&call->out, row->name, info.exists ? "green" : "non-existent");
+    }
+    return BERTH_OK;
+}
+
+static void put_counts(struct base_buf *out, const struct ml_stats_query *query,
+                       const struct ml_counts *counts) {
+    for (int act = 0; act < ML_STAT_ACTIONS; act++) {
+        if (!query->acts[act] || counts[act].requests == 0) {
+            continue;
+        }
+        json_key(out, ml_stats_action_name((enum ml_stat_action)act));
+        json_open_object(out);
+        if (query->wants[ACTION_REQUESTS]) {
+            json_member_u64(out, rows[ACTION_REQUESTS].name, counts[act].requests);
+        }
+        if (query->wants[ACTION_FAILURES]) {
+            json_member_u64(out, rows[ACTION_FAILURES].name, counts[act].failures);
+        }
+        json_close_object(out);
+    }
+}
+
+static bool has_counts(const struct ml_stats_query *query, const struct ml_counts *counts) {
+    for (int act = 0; act < ML_STAT_ACTIONS; act++) {
+        if (query->acts[act] && counts[act].requests) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool wants_model(const struct ml_stats_query *query, struct berth_str id) {
+    struct json_value ids = query->model_ids;
+    for (struct json_value v = json_first(ids); json_present(v); v = json_next(ids, v)) {
+        if (json_string_is(v, id)) {
+            return true;
+        }
+    }
+    return !json_present(ids);
+}
+
+static void put_actions(struct base_buf *out, const struct ml_stats_query *query,
+                        const struct ml_usage_report *report) {
+    if (query->algorithms && query->remote && has_counts(query, report->totals)) {
+        json_key(out, "algorithms");
+        json_open_object(out);
+        json_key(out, "remote");
+        json_open_object(out);
+        put_counts(out, query, report->totals);
+        json_close_object(out);
+        json_close_object(out);
+    }
+    bool some = false;
+    for (uint32_t i = 0; i < report->model_count && query->models; i++) {
+        const struct ml_model_report *model = &report->models[i];
+        if (!wants_model(query, model->id) || !has_counts(query, model->counts)) {
+            continue;
+        }
+        if (!some) {
+            json_key(out, "models");
+            json_open_object(out);
+            some = true;
+        }
+        json_key_str(out, model->id);
+        json_open_object(out);
+        put_counts(out, query, model->counts);
+        json_close_object(out);
+    }
+    if (some) {
+        json_close_object(out);
+    }
+}
+
+static void count_one(void *user, struct berth_str id) {
+    (void)id;
+    ++*(uint64_t *)user;
+}
+
+static int32_t put_node(struct ml_call *call, const struct ml_stats_query *query) {
+    struct base_buf *out = &call->out;
+    struct ml_usage_report report;
+    struct figures figures = {.report = &report};
+    struct berth_str node_id = ml_node_id(call->plugin, &call->arena);
+    int32_t code = ml_usage_report_make(call->plugin, 0, 0, &report, &call->error);
+    code = code || node_id.ptr ? code : base_error_memory(&call->error);
+    if (!code) {
+        ml_catalogue_each(call->plugin, count_one, &figures.deployed);
+        json_key_str(out, node_id);
+        json_open_object(out);
+        for (size_t i = 0; i < BASE_COUNT(rows); i++) {
+            if (query->wants[i] && rows[i].level == ML_LEVEL_NODE) {
+                json_member_u64(out, rows[i].name, rows[i].figure(&figures));
+            }
+        }
+        put_actions(out, query, &report);
+        json_close_object(out);
+    }
+    ml_usage_report_deinit(&report);
+    return code;
+}
+
+int32_t ml_stats_put(struct ml_call *call, const struct ml_stats_query *query) {
+    int32_t code = BERTH_OK;
+    json_open_object(&call->out);
+    for (size_t i = 0; i < BASE_COUNT(rows) && !code; i++) {
+        if (query->wants[i] && rows[i].level == ML_LEVEL_CLUSTER) {
+            code = put_cluster_stat(call, &rows[i]);
+        }
+    }
+    if (!code && query->nodes) {
+        json_key(&call->out, "nodes");
+        json_open_object(&call->out);
+        code = query->local_node ? put_node(call, query) : BERTH_OK;
+        json_close_object(&call->out);
+    }
+    json_close_object(&call->out);
+    return code;
 }

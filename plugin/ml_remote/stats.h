@@ -1,48 +1,49 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Counters and timings.
- *
- * What predictions count belongs to their loop, which alone touches it: a reader has the loops sum
- * it up. What control calls count is shared.
+ * The statistics: one table of them, and how they are shown.
  */
 #ifndef ML_REMOTE_STATS_H
 #define ML_REMOTE_STATS_H
 
-#include "base/buf.h"
-#include "plugin/ml_remote/plugin.h"
+#include "plugin/ml_remote/call.h"
 
-void ml_model_stats_deinit(struct ml_model_stats *stats);
-
-/* The end of a control call with a status; ML_STAT_NONE is not counted. Any thread. */
-void ml_stats_note_call(struct ml_plugin *plugin, enum ml_stat_action action, uint32_t status);
-
-/* A prediction begins and ends on its loop. model_id's counters are those of its model, if known.
- */
-void ml_stats_begin(struct ml_loop *loop);
-void ml_stats_end(struct ml_loop *loop, struct berth_str model_id, uint32_t status,
-                  uint64_t whole_us, uint64_t remote_us);
-
-/* How an action is written: "register", ... */
-const char *ml_stats_action_name(enum ml_stat_action action);
-
-/* Sums over the loops. */
-struct ml_stats_sum {
-    struct ml_counter actions[ML_STAT_ACTIONS];
-    uint64_t executing;
+/* Where a statistic belongs. The last two hold the counters of actions. */
+enum ml_stat_level {
+    ML_LEVEL_CLUSTER,
+    ML_LEVEL_NODE,
+    ML_LEVEL_ACTION,
+    ML_LEVEL_ALGORITHM,
+    ML_LEVEL_MODEL,
+    ML_LEVELS,
 };
-void ml_stats_read(struct ml_plugin *plugin, struct ml_stats_sum *out_sum);
 
-/* The same of one model, with its timings joined; free_sum ends it. False: it is not deployed. */
-struct ml_model_sum {
-    struct ml_counter predict;
-    struct base_buf whole;  /* of uint32_t */
-    struct base_buf remote; /* likewise */
+/* By the name that requests use: "cluster", ...; whatever its case. */
+bool ml_stat_level_find(struct berth_str name, enum ml_stat_level *out_level);
+const char *ml_stat_level_name(enum ml_stat_level level);
+
+/* The table, in the order in which it is shown. */
+uint32_t ml_stats_count(void);
+const char *ml_stat_name(uint32_t stat);
+enum ml_stat_level ml_stat_level_of(uint32_t stat);
+/* Whatever its case; false for an unknown one. */
+bool ml_stat_find(struct berth_str name, uint32_t *out_stat);
+
+#define ML_STATS_MAX 32u
+
+/* What is asked for. */
+struct ml_stats_query {
+    bool wants[ML_STATS_MAX]; /* by number in the table */
+    bool algorithms;          /* the counters of actions for all models together */
+    bool models;              /* and for each */
+    bool nodes;               /* anything of nodes at all */
+    bool local_node;          /* this one is among those asked for */
+    bool acts[ML_STAT_ACTIONS];
+    bool remote; /* the algorithm REMOTE is among those asked for: there is no other */
+    /* Absent: all; else an array of ids. */
+    struct json_value model_ids;
 };
-bool ml_stats_read_model(struct ml_plugin *plugin, struct berth_str model_id,
-                         struct ml_model_sum *out_sum);
-void ml_stats_free_model(struct ml_model_sum *sum);
 
-/* Appends {"count", "max", "min", "average", "p50", "p90", "p99"} in milliseconds. */
-void ml_stats_put_timings(struct base_buf *timings, struct base_buf *out);
+/* Appends the answer to the call. */
+int32_t ml_stats_put(struct ml_call *call, const struct ml_stats_query *query);
 
 #endif

@@ -76,6 +76,22 @@ void ml_fill_json(const struct ml_filling *filling, const struct ml_template *te
 void ml_fill_text(const struct ml_filling *filling, const struct ml_template *template);
 void ml_fill_url(const struct ml_filling *filling, const struct ml_template *template);
 
+/* Where the value of a placeholder comes from. */
+enum ml_value_source {
+    ML_FROM_GIVEN,   /* came with the prediction */
+    ML_FROM_OWN,     /* the connector's own */
+    ML_FROM_DEFAULT, /* the placeholder's default, or null */
+    ML_FROM_NOWHERE, /* missing */
+};
+
+/* fallback: the default as it was written; empty otherwise. */
+typedef void (*ml_explain_fn)(void *user, struct berth_str name, enum ml_value_source source,
+                              struct berth_str fallback);
+
+/* Tells of each placeholder, in order, also of those in the parameters that come to be put in. */
+void ml_template_explain(const struct ml_template *template, const struct ml_values *values,
+                         ml_explain_fn fn, void *user);
+
 /* Whether the values that came with a prediction have a say in what the template becomes. */
 bool ml_template_depends_on(const struct ml_template *template, const struct ml_values *values);
 

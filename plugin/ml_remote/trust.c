@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "plugin/ml_remote/trust.h"
 
+#include "base/arena.h"
 #include "base/utf8.h"
 
 #include <stdlib.h>
@@ -14,11 +15,18 @@
 #define HEAP_LIMIT_KIB 1024u
 /* Nesting of groups. */
 #define GROUPS_MAX 64u
+#define TEXTS_CHUNK 1024u
+
+struct pattern {
+    pcre2_code *code;
+    struct berth_str text;
+};
 
 struct ml_trust {
     pcre2_match_context *limits;
+    struct base_arena texts;
     uint32_t count;
-    pcre2_code *codes[];
+    struct pattern list[];
 };
 
 /* ---- what is refused ---- */
@@ -200,7 +208,7 @@ static int32_t create(const struct berth_str *patterns, uint32_t count, uint32_t
         return base_error(error, BERTH_E_INVALID, "%u expressions, allowed are %u", count,
                           ML_TRUST_PATTERNS_MAX);
     }
-    struct ml_trust *trust = calloc(1, sizeof *trust + count * sizeof trust->codes[0]);
+    struct ml_trust *trust = calloc(1, sizeof *trust + count * sizeof trust->list[0]);
     pcre2_match_context *limits = pcre2_match_context_create(NULL);
     if (!trust || !limits) {
         free(trust);
@@ -211,8 +219,12 @@ static int32_t create(const struct berth_str *patterns, uint32_t count, uint32_t
     (void)pcre2_set_depth_limit(limits, DEPTH_LIMIT);
     (void)pcre2_set_heap_limit(limits, HEAP_LIMIT_KIB);
     trust->limits = limits;
+    base_arena_init(&trust->texts, TEXTS_CHUNK);
     for (; trust->count < count; trust->count++) {
-        int32_t code = compile(patterns[trust->count], how, &trust->codes[trust->count], error);
+        struct pattern *pattern = &trust->list[trust->count];
+        pattern->text = base_arena_dup(&trust->texts, patterns[trust->count]);
+        int32_t code = pattern->text.ptr ? compile(pattern->text, how, &pattern->code, error)
+                                         : base_error_memory(error);
         if (code) {
             ml_trust_destroy(trust);
             return code;
@@ -235,24 +247,40 @@ int32_t ml_trust_create_search(const struct berth_str *patterns, uint32_t count,
 void ml_trust_destroy(struct ml_trust *trust) {
     if (trust) {
         for (uint32_t i = 0; i < trust->count; i++) {
-            pcre2_code_free(trust->codes[i]);
+            pcre2_code_free(trust->list[i].code);
         }
+        base_arena_deinit(&trust->texts);
         pcre2_match_context_free(trust->limits);
         free(trust);
     }
 }
 
-enum ml_match ml_trust_match(const struct ml_trust *trust, struct berth_str text, void *scratch) {
-    enum ml_match found = ML_MATCH_NO;
+/* The first that matches; NULL: none, and whether one of them reached its limit. */
+static const struct pattern *find(const struct ml_trust *trust, struct berth_str text,
+                                  void *scratch, bool *out_unknown) {
+    *out_unknown = false;
     for (uint32_t i = 0; i < trust->count; i++) {
-        int result = pcre2_match(trust->codes[i], (PCRE2_SPTR)(text.ptr ? text.ptr : ""),
+        int result = pcre2_match(trust->list[i].code, (PCRE2_SPTR)(text.ptr ? text.ptr : ""),
                                  BASE_LEN(text), 0, 0, scratch, trust->limits);
         if (result >= 0) {
-            return ML_MATCH_YES;
+            return &trust->list[i];
         }
-        found = result == PCRE2_ERROR_NOMATCH ? found : ML_MATCH_UNKNOWN;
+        *out_unknown = *out_unknown || result != PCRE2_ERROR_NOMATCH;
     }
-    return found;
+    return NULL;
+}
+
+enum ml_match ml_trust_match(const struct ml_trust *trust, struct berth_str text, void *scratch) {
+    bool unknown;
+    return find(trust, text, scratch, &unknown) ? ML_MATCH_YES
+           : unknown                            ? ML_MATCH_UNKNOWN
+                                                : ML_MATCH_NO;
+}
+
+struct berth_str ml_trust_find(const struct ml_trust *trust, struct berth_str text, void *scratch) {
+    bool unknown;
+    const struct pattern *found = find(trust, text, scratch, &unknown);
+    return found ? found->text : base_str(NULL, 0);
 }
 
 bool ml_trust_matches(const struct ml_trust *trust, struct berth_str url, void *scratch) {

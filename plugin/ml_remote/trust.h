@@ -35,6 +35,9 @@ bool ml_trust_matches(const struct ml_trust *trust, struct berth_str url, void *
 enum ml_match { ML_MATCH_NO, ML_MATCH_YES, ML_MATCH_UNKNOWN };
 enum ml_match ml_trust_match(const struct ml_trust *trust, struct berth_str text, void *scratch);
 
+/* The first expression that matches, as it was written; ptr NULL: none. */
+struct berth_str ml_trust_find(const struct ml_trust *trust, struct berth_str text, void *scratch);
+
 bool ml_trust_is_empty(const struct ml_trust *trust);
 
 /* NULL without memory. */

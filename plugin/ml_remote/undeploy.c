@@ -77,9 +77,12 @@ static int32_t undeploy_once(struct ml_plugin *plugin, struct berth_str model_id
 int32_t ml_undeploy(struct ml_plugin *plugin, struct berth_str model_id, enum ml_undeploy_from from,
                     bool *out_was_deployed, struct berth_error *error) {
     int32_t code = BERTH_E_CONFLICT;
+    ml_control_begin(plugin);
     for (int i = 0; i < ATTEMPTS_MAX && code == BERTH_E_CONFLICT; i++) {
         code = undeploy_once(plugin, model_id, from, out_was_deployed, error);
     }
+    ml_control_end(plugin, ML_STAT_UNDEPLOY, code == BERTH_E_NOT_FOUND ? base_str("", 0) : model_id,
+                   code ? error : NULL);
     return code;
 }
 

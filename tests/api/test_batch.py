@@ -174,7 +174,7 @@ def test_a_connector_without_the_action(batches, service):
 
 def test_a_disabled_model(batches):
     model = batches.model()
-    batches.client.transport.perform_request("PUT", f"/_plugins/_ml/models/{model}", body={"is_enabled": False})
+    assert batches.ask("PUT", f"/_plugins/_ml/models/{model}", {"is_enabled": False})[0] == 200
     status, answer = batches.begin(model)
     assert (status, type_of(answer)) == (403, "status_exception")
 

@@ -1,15 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
 """Counters and timings: what a prediction leaves behind in them, and who may ask for what."""
 import pytest
-from opensearchpy import RequestError
+from opensearchpy import NotFoundError, RequestError
 from six_steps import Steps
+from wire import Wire
 
 ML = "/_plugins/_ml"
 
 
 @pytest.fixture
 def steps(start_berth, model_server):
-    with Steps(start_berth(), model_server) as steps:
+    berth = start_berth()
+    with Steps(berth, model_server) as steps:
+        steps.berth = berth
         yield steps
 
 
@@ -69,29 +72,93 @@ def test_nodes_are_chosen_by_name(steps, name, found):
     assert len(get(steps, f"/{name}/stats")["nodes"]) == found
 
 
-def test_profile_tells_the_latest_timings(steps):
+def test_each_act_is_counted_with_its_model(steps):
+    """Also the deployment that a registration or a first prediction brings about."""
     model = steps.deployed_model()
-    for _ in range(5):
-        steps.ask(model, "hello")
-    profile = node_of(get(steps, f"/profile/models/{model}"))["models"][model]
-    assert profile["model_state"] == "DEPLOYED"
-    for kind in ("predict_request_stats", "model_inference_stats"):
-        times = profile[kind]
-        assert times["count"] == 5
-        assert 0 < times["min"] <= times["p50"] <= times["p90"] <= times["p99"] <= times["max"]
-    by_model = get(steps, "/profile", view="model")["models"][model]
-    assert len(by_model["worker_nodes"]) == 1 and len(by_model["nodes"]) == 1
-    assert get(steps, "/profile/models/absent") == {}
-    assert get(steps, "/profile/tasks/absent") == {}
+    steps.ml.undeploy_model(model_id=model)
+    steps.ask(model, "deploys it by itself")
+    once = {"ml_action_request_count": 1, "ml_action_failure_count": 0}
+    twice = {"ml_action_request_count": 2, "ml_action_failure_count": 0}
+    node = node_of(get(steps, "/stats"))
+    acts = {"register": once, "deploy": twice, "undeploy": once, "predict": once}
+    assert node["algorithms"] == {"remote": acts}
+    assert node["models"] == {model: acts}
+    assert node["ml_request_count"] == 5
 
 
-def test_how_many_timings_are_kept_is_a_setting(steps):
+def test_a_deleted_model_takes_its_counters_with_it(steps):
     model = steps.deployed_model()
-    for kept, expected in (("2", 2), ("0", None)):
-        steps.client.cluster.put_settings(body={"persistent": {"plugins.ml_commons.monitoring_request_count": kept}})
-        for _ in range(4 * 2):
+    steps.ask(model, "hello")
+    steps.ml.undeploy_model(model_id=model)
+    steps.ml.delete_model(model_id=model)
+    node = node_of(get(steps, "/stats"))
+    assert "models" not in node
+    assert node["algorithms"]["remote"]["predict"]["ml_action_request_count"] == 1
+
+
+def test_what_nobody_knows_is_not_counted(steps):
+    for model in ("one", "two"):
+        with pytest.raises(NotFoundError):
             steps.ask(model, "hello")
-        profile = node_of(get(steps, f"/profile/models/{model}"))["models"][model]
-        # Each loop keeps its own.
-        counts = profile.get("predict_request_stats", {}).get("count")
-        assert counts is None if expected is None else expected <= counts <= 2 * expected
+    node = node_of(get(steps, "/stats"))
+    assert "models" not in node and node["ml_failure_count"] == 0
+
+
+NODE = {"ml_jvm_heap_usage", "ml_executing_task_count", "ml_request_count", "ml_failure_count",
+        "ml_deployed_model_count", "ml_circuit_breaker_trigger_count"}
+
+# A body; the names beside "nodes" at the top; those in the node.
+BODIES = {
+    "one of the cluster": ({"cluster_level_stats": ["ml_model_count"]}, {"ml_model_count"}, None),
+    "one of the node": ({"node_level_stats": ["ML_REQUEST_COUNT"]}, set(), {"ml_request_count"}),
+    "level of the node": ({"target_stat_levels": ["NODE"]}, set(), NODE),
+    "level of algorithms": ({"target_stat_levels": ["algorithm"]}, set(), {"algorithms"}),
+    "level of models": ({"target_stat_levels": ["model"]}, set(), {"models"}),
+    "level of actions": ({"target_stat_levels": ["action"]}, set(), {"algorithms", "models"}),
+    "another algorithm": ({"target_stat_levels": ["algorithm"], "algorithms": ["kmeans"]}, set(), set()),
+    "this algorithm": ({"target_stat_levels": ["algorithm"], "algorithms": ["REMOTE"]}, set(), {"algorithms"}),
+    "another model": ({"target_stat_levels": ["model"], "models": ["absent"]}, set(), set()),
+    "no such action": ({"target_stat_levels": ["model"], "actions": ["train"]}, set(), set()),
+    "this action": ({"target_stat_levels": ["model"], "actions": ["Predict"]}, set(), {"models"}),
+}
+
+
+@pytest.mark.parametrize("case", BODIES)
+def test_a_body_chooses_what_is_told(steps, case):
+    body, cluster, node = BODIES[case]
+    steps.ask(steps.deployed_model(), "hello")
+    answer = steps.client.transport.perform_request("GET", ML + "/stats", body=body)
+    assert set(answer) - {"nodes"} == cluster
+    assert set(node_of(answer)) == node if node is not None else "nodes" not in answer
+
+
+def test_a_body_chooses_nodes_and_actions(steps):
+    model = steps.deployed_model()
+    steps.ask(model, "hello")
+    told = steps.client.transport.perform_request("GET", ML + "/stats", body={
+        "action_level_stats": ["ml_action_request_count"], "actions": ["predict"], "node_ids": ["absent", "_local"]})
+    counted = {"predict": {"ml_action_request_count": 1}}
+    assert node_of(told) == {"algorithms": {"remote": counted}, "models": {model: counted}}
+    told = steps.client.transport.perform_request("GET", ML + "/stats", body={"node_ids": ["absent"]})
+    assert told["nodes"] == {}
+
+
+@pytest.mark.parametrize("body", [
+    {"target_stat_levels": ["nothing"]}, {"node_level_stats": ["nothing"]}, {"node_level_stats": [1]},
+    {"node_ids": "x"}, {"models": {}},
+])
+def test_a_body_that_asks_for_what_is_not(steps, body):
+    with pytest.raises(RequestError):
+        steps.client.transport.perform_request("GET", ML + "/stats", body=body)
+
+
+def test_what_is_under_way_is_counted_so(steps, model_server):
+    model = steps.deployed_model()
+    with Wire(steps.berth) as wire:
+        model_server.gate.clear()
+        wire.send(steps.predict_request(model, "held"))
+        model_server.requests.get(timeout=60)
+        assert node_of(get(steps, "/stats"))["ml_executing_task_count"] == 1
+        model_server.gate.set()
+        assert wire.read().status == 200
+        assert node_of(get(steps, "/stats"))["ml_executing_task_count"] == 0

@@ -2,9 +2,9 @@
 """HTTPS, with certificates that the openssl command makes for the test."""
 import socket
 import ssl
-import subprocess
 
 import berth_process
+import certificates
 import pytest
 from six_steps import Steps, answer_of
 from wire import Wire, chunked, request
@@ -12,26 +12,9 @@ from wire import Wire, chunked, request
 TLS = "plugins.security.ssl.http."
 
 
-def openssl(*arguments, cwd):
-    subprocess.run(["openssl", *arguments], cwd=cwd, check=True, capture_output=True)
-
-
 @pytest.fixture(scope="module")
 def files(tmp_path_factory):
-    """An authority, a certificate of the server and one of a client, and a sealed key."""
-    folder = tmp_path_factory.mktemp("tls")
-    openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
-            "-days", "2", "-subj", "/CN=Tests", "-keyout", "ca.key", "-out", "ca.pem", cwd=folder)
-    for name in ("server", "client"):
-        openssl("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj",
-                f"/CN={name}", "-keyout", f"{name}.key", "-out", f"{name}.csr", cwd=folder)
-        (folder / "names").write_text("subjectAltName=IP:127.0.0.1,DNS:localhost\n")
-        openssl("x509", "-req", "-in", f"{name}.csr", "-CA", "ca.pem", "-CAkey", "ca.key",
-                "-CAcreateserial", "-days", "2", "-extfile", "names", "-out", f"{name}.pem",
-                cwd=folder)
-    openssl("ec", "-aes256", "-passout", "pass:open sesame", "-in", "server.key", "-out",
-            "sealed.key", cwd=folder)
-    return folder
+    return certificates.make(tmp_path_factory.mktemp("tls"))
 
 
 def settings(files, **more):

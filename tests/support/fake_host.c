@@ -522,6 +522,7 @@ void fake_host_deinit(struct fake_host *h) {
         free(h->documents[i].text);
     }
     base_buf_deinit(&h->search_body);
+    ml_usages_deinit(&h->plugin.usages);
     ml_settings_release(h->plugin.settings);
     base_arena_deinit(&h->plugin.arena);
     (void)pthread_mutex_destroy(&h->plugin.settings_lock);

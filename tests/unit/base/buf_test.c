@@ -33,6 +33,85 @@ static void refuses_what_passes_its_bound(void **state) {
     assert_int_equal(buf.len, len);
 }
 
+/* Bytes up to the bound fit, whatever the steps in which they come. */
+static void holds_its_bound_exactly(void **state) {
+    (void)state;
+    static const size_t bounds[] = {0, 1, 255, 256, 257, 511, 512, 513, 1000};
+    static const size_t steps[] = {1, 7, 256, 1000};
+    static const char bytes[1000];
+    for (size_t i = 0; i < BASE_COUNT(bounds); i++) {
+        for (size_t k = 0; k < BASE_COUNT(steps); k++) {
+            BASE_BUF_AUTO buf;
+            base_buf_init(&buf, bounds[i]);
+            while (buf.len < bounds[i]) {
+                size_t left = bounds[i] - buf.len;
+                base_buf_append(&buf, bytes, left < steps[k] ? left : steps[k]);
+                assert_int_equal(buf.error, BERTH_OK);
+                assert_true(buf.len <= buf.cap && buf.cap <= buf.max);
+            }
+            base_buf_char(&buf, 'x');
+            assert_int_equal(buf.error, BERTH_E_TOO_LARGE);
+            assert_int_equal(buf.len, bounds[i]);
+        }
+    }
+}
+
+static void a_failed_buffer_stays_failed_until_cleared(void **state) {
+    (void)state;
+    BASE_BUF_AUTO buf;
+    base_buf_init(&buf, 4);
+    base_buf_cstr(&buf, "ab");
+    base_buf_cstr(&buf, "cde");
+    base_buf_char(&buf, 'c');
+    base_buf_format(&buf, "%d", 1);
+    assert_null(base_buf_reserve(&buf, 1));
+    assert_int_equal(buf.error, BERTH_E_TOO_LARGE);
+    assert_true(base_str_is(base_buf_view(&buf), "ab"));
+    base_buf_clear(&buf);
+    base_buf_cstr(&buf, "wxyz");
+    assert_int_equal(buf.error, BERTH_OK);
+    assert_true(base_str_is(base_buf_view(&buf), "wxyz"));
+}
+
+static void nothing_is_appended_without_memory(void **state) {
+    (void)state;
+    BASE_BUF_AUTO buf;
+    base_buf_init(&buf, 4);
+    base_buf_append(&buf, NULL, 0);
+    base_buf_str(&buf, (struct berth_str){NULL, 0});
+    base_buf_cstr(&buf, "");
+    assert_null(buf.ptr);
+    assert_int_equal(buf.error, BERTH_OK);
+}
+
+static void sizes_that_overflow_are_too_large(void **state) {
+    (void)state;
+    BASE_BUF_AUTO buf;
+    base_buf_init(&buf, SIZE_MAX);
+    base_buf_char(&buf, 'x');
+    assert_null(base_buf_reserve(&buf, SIZE_MAX));
+    assert_int_equal(buf.error, BERTH_E_TOO_LARGE);
+    assert_int_equal(buf.len, 1);
+}
+
+static void memory_can_be_taken_and_wiped(void **state) {
+    (void)state;
+    BASE_BUF_AUTO buf;
+    base_buf_init(&buf, 100);
+    base_buf_cstr(&buf, "abc");
+    char *taken = base_buf_take(&buf);
+    assert_memory_equal(taken, "abc", 3);
+    free(taken);
+    assert_null(buf.ptr);
+    assert_int_equal(buf.max, 100);
+    base_buf_wipe(&buf);
+    base_buf_cstr(&buf, "def");
+    base_buf_wipe(&buf);
+    assert_null(buf.ptr);
+    assert_int_equal(buf.len + buf.cap, 0);
+    assert_int_equal(buf.max, 100);
+}
+
 static void survives_each_failed_allocation(void **state) {
     (void)state;
     FAULT_EACH_ALLOCATION({
@@ -49,6 +128,11 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(grows_and_ends_with_zero),
         cmocka_unit_test(refuses_what_passes_its_bound),
+        cmocka_unit_test(holds_its_bound_exactly),
+        cmocka_unit_test(a_failed_buffer_stays_failed_until_cleared),
+        cmocka_unit_test(nothing_is_appended_without_memory),
+        cmocka_unit_test(sizes_that_overflow_are_too_large),
+        cmocka_unit_test(memory_can_be_taken_and_wiped),
         cmocka_unit_test(survives_each_failed_allocation),
     };
     return cmocka_run_group_tests_name("base.buf", tests, NULL, NULL);

@@ -76,14 +76,14 @@ static const struct {
     const char *stored; /* NULL: a connector without client_config */
     struct ml_client_config expected;
 } loads[] = {
-    {NULL, {30, 30, 30, 200, 30, 0, BERTH_STR_INIT("constant"), 0, {0}}},
-    {"{}", {30, 30, 30, 200, 30, 0, BERTH_STR_INIT("constant"), 0, {0}}},
+    {NULL, {30, 30, 30, 200, 30, 0, false, false, BERTH_STR_INIT("constant"), 0, {0}}},
+    {"{}", {30, 30, 30, 200, 30, 0, false, false, BERTH_STR_INIT("constant"), 0, {0}}},
     {"{\"max_connection\":1,\"connection_timeout\":2,\"read_timeout\":3,"
      "\"retry_backoff_millis\":4,\"retry_timeout_seconds\":5,\"max_retry_times\":6,"
      "\"retry_backoff_policy\":\"exponential_full_jitter\"}",
-     {1, 2, 3, 4, 5, 6, BERTH_STR_INIT("exponential_full_jitter"), 0, {0}}},
+     {1, 2, 3, 4, 5, 6, false, false, BERTH_STR_INIT("exponential_full_jitter"), 0, {0}}},
     {"{\"read_timeout\":\"x\",\"retry_backoff_policy\":\"unheard of\"}",
-     {30, 30, 30, 200, 30, 0, BERTH_STR_INIT("constant"), 0, {0}}},
+     {30, 30, 30, 200, 30, 0, false, false, BERTH_STR_INIT("constant"), 0, {0}}},
 };
 
 static void loads_by_table(void **state) {

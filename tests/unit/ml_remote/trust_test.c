@@ -229,6 +229,9 @@ static void takes_the_first_of_a_list_that_matches(void **state) {
     assert_int_equal(ml_trust_create(list, 2, &trust, NULL), BERTH_OK);
     assert_true(ml_trust_matches(trust, BERTH_STR("https://e.example"), scratch));
     assert_false(ml_trust_matches(trust, BERTH_STR("https://f.example"), scratch));
+    struct berth_str found = ml_trust_find(trust, BERTH_STR("https://e.example"), scratch);
+    assert_true(base_str_eq(found, list[1]));
+    assert_null(ml_trust_find(trust, BERTH_STR("https://f.example"), scratch).ptr);
     ml_trust_destroy(trust);
     ml_trust_scratch_destroy(scratch);
 }
