@@ -90,8 +90,9 @@ struct ml_loop {
     void *match_data; /* of the regular expressions' library */
 };
 
+/* event: a literal. */
 #define ML_LOG(plugin, level, event, ...)                                                          \
-    (plugin)->log->write((plugin)->host, (level), BERTH_STR(event),                                \
+    (plugin)->log->write((plugin)->host, (level), BERTH_STR("" event),                             \
                          (const struct berth_log_field[]){__VA_ARGS__},                            \
                          (uint32_t)BASE_COUNT(((const struct berth_log_field[]){__VA_ARGS__})))
 #define ML_FIELD(name, view) {BERTH_STR_INIT(name), (view)}

@@ -16,6 +16,16 @@ void ml_tidy_idle_models(struct ml_plugin *plugin);
 /* Documents of models say on how many nodes they are, as it is. */
 void ml_tidy_models(struct ml_plugin *plugin);
 
+/* Logs what was done about a document; subject: "task_id" or "model_id". */
+struct ml_tidied {
+    uint32_t level;
+    const char *event;
+    const char *subject;
+    struct berth_str id;
+    const char *reason;
+};
+void ml_tidy_report(struct ml_plugin *plugin, const struct ml_tidied *tidied);
+
 /* So long a document is left alone after it was written: it may be ahead of what it says. */
 #define ML_TIDY_GRACE_MS 20000u
 

@@ -15,7 +15,7 @@
 
 static void report(struct ml_plugin *plugin, uint32_t level, const char *event, struct berth_str id,
                    const char *reason) {
-    ML_LOG(plugin, level, event, ML_FIELD("model_id", id), ML_FIELD("reason", base_cstr(reason)));
+    ml_tidy_report(plugin, &(struct ml_tidied){level, event, "model_id", id, reason});
 }
 
 /* ---- idle ones ---- */

@@ -18,10 +18,18 @@
     "{\"terms\":{\"state\":[\"CREATED\",\"RUNNING\"]}},"                                           \
     "{\"bool\":{\"must_not\":[{\"term\":{\"task_type\":\"BATCH_PREDICTION\"}}]}}"
 
+void ml_tidy_report(struct ml_plugin *plugin, const struct ml_tidied *tidied) {
+    const struct berth_log_field fields[] = {
+        {base_cstr(tidied->subject), tidied->id},
+        {BERTH_STR("reason"), base_cstr(tidied->reason)},
+    };
+    plugin->log->write(plugin->host, tidied->level, base_cstr(tidied->event), fields,
+                       BASE_COUNT(fields));
+}
+
 static void report(struct ml_plugin *plugin, const char *event, struct berth_str id,
                    const char *reason) {
-    ML_LOG(plugin, BERTH_LOG_WARN, event, ML_FIELD("task_id", id),
-           ML_FIELD("reason", base_cstr(reason)));
+    ml_tidy_report(plugin, &(struct ml_tidied){BERTH_LOG_WARN, event, "task_id", id, reason});
 }
 
 /* A query for tasks of which a time lies before another. */

@@ -156,7 +156,7 @@ def test_registrations_at_the_same_time(berth, models, model_server, request):
 
 # ---- idle models ----
 
-def test_idle_models(models, request):
+def test_idle_models(berth, models, request):
     """One that may be idle for no time is undeployed; those that may for longer, and for ever, are not."""
     group, connector_id = models.register_group(request.node.name), models.create_connector()
     made = {}
@@ -168,6 +168,7 @@ def test_idle_models(models, request):
         models.deploy(made[minutes])
     models.settings(sync_up_job_interval_in_seconds=1)
     eventually(lambda: models.model(made[0]), lambda found: found["model_state"] == "UNDEPLOYED")
+    assert berth.wait_event("model_expired")["model_id"] == made[0]
     models.settings(sync_up_job_interval_in_seconds=0)
     for minutes in (60, -1, None):
         assert models.model(made[minutes])["model_state"] == "DEPLOYED"
