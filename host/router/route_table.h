@@ -36,7 +36,6 @@ struct route {
     struct berth_str segments[ROUTE_SEGMENTS_MAX];
     bool is_param[ROUTE_SEGMENTS_MAX];
     uint32_t segment_count;
-    uint64_t requests; /* counted by loops, without care for lost counts */
 };
 
 struct route_set {

@@ -303,7 +303,6 @@ static bool match_route(struct berth_request *request) {
     route_table_match(request->home->table, &request->target, method, &match);
     if (match.route) {
         request->route = match.route;
-        match.route->requests++;
         match.route->owner->in_flight[loop_index(request->home->loop)]++;
         memcpy(request->params, match.params, sizeof request->params);
         request->view.params = request->params;
