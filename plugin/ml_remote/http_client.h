@@ -60,10 +60,11 @@ struct ml_http_request {
     struct berth_str more_lines;
     struct berth_str body;                /* likewise; empty with GET */
     const struct ml_transport *transport; /* must live until the call ends; NULL: as all others */
-    uint64_t connect_timeout_ms;
-    uint64_t read_timeout_ms; /* without a byte of the answer */
+    uint64_t connect_timeout_ms;          /* from the beginning until there is a connection */
+    uint64_t read_timeout_ms;             /* without a byte of the answer */
     uint64_t max_body;
     bool allow_private;
+    bool by_libcurl;           /* even where our own client would do */
     ml_http_bytes_fn on_bytes; /* NULL: the body is kept; called with the user of done */
 };
 

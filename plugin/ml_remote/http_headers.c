@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Header lines that may hold credentials: a mapping of their own, locked, out of core dumps, wiped.
+ * Header lines that may hold credentials, as libcurl takes them and as they are sent: a mapping of
+ * their own, locked, out of core dumps, wiped.
  */
 #include "plugin/ml_remote/http_headers.h"
 
@@ -24,14 +25,50 @@ static int longer_first(const void *a, const void *b) {
     return left < right ? 1 : left > right ? -1 : 0;
 }
 
+/* Headers that are ours to make: they tell where a request ends. */
+static bool is_framing(struct berth_str name) {
+    static const char *const names[] = {"content-length", "transfer-encoding", "expect"};
+    for (size_t i = 0; i < BASE_COUNT(names); i++) {
+        if (base_str_eq_nocase(name, base_cstr(names[i]))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Where the lines' block goes on, with CR LF behind each. */
+static char *put_block(struct ml_http_headers *headers, const struct berth_str *lines,
+                       uint32_t count, char *to) {
+    char *at = to;
+    for (uint32_t i = 0; i < count; i++) {
+        uint64_t colon = base_str_find(lines[i], ':');
+        struct berth_str name = base_str_slice(lines[i], 0, colon);
+        if (is_framing(name) || base_str_empty(base_str_trim(base_str_from(lines[i], colon + 1)))) {
+            continue;
+        }
+        headers->has_host |= base_str_eq_nocase(name, BERTH_STR("host"));
+        headers->has_accept |= base_str_eq_nocase(name, BERTH_STR("accept"));
+        headers->has_accept_encoding |= base_str_eq_nocase(name, BERTH_STR("accept-encoding"));
+        memcpy(at, lines[i].ptr, BASE_LEN(lines[i]));
+        at += lines[i].len;
+        memcpy(at, "\r\n", 2);
+        at += 2;
+    }
+    memcpy(at, "\r\n", 2);
+    at += 2;
+    headers->block = base_str(to, (size_t)(at - to));
+    return at;
+}
+
 int32_t ml_http_headers_create(const struct berth_str *lines, uint32_t count,
                                const struct berth_str *secrets, uint32_t secret_count,
                                struct ml_http_headers **out_headers) {
     size_t bytes = sizeof(struct ml_http_headers) + count * sizeof(struct curl_slist) +
                    secret_count * sizeof(struct berth_str);
     for (uint32_t i = 0; i < count; i++) {
-        bytes += BASE_LEN(lines[i]) + 1;
+        bytes += BASE_LEN(lines[i]) + 1 + BASE_LEN(lines[i]) + 2;
     }
+    bytes += 2;
     for (uint32_t i = 0; i < secret_count; i++) {
         bytes += BASE_LEN(secrets[i]) + 1;
     }
@@ -52,6 +89,7 @@ int32_t ml_http_headers_create(const struct berth_str *lines, uint32_t count,
         nodes[i] = (struct curl_slist){at, i + 1 < count ? &nodes[i + 1] : NULL};
         at = put_text(at, lines[i]);
     }
+    at = put_block(headers, lines, count, at);
     for (uint32_t i = 0; i < secret_count; i++) {
         headers->secrets[i] = base_str(at, BASE_LEN(secrets[i]));
         at = put_text(at, secrets[i]);

@@ -13,6 +13,11 @@ struct ml_http_headers {
     size_t bytes;            /* of the mapping */
     struct curl_slist *list; /* count nodes, one behind the other */
     uint32_t count;
+    /* The same as they are sent, with the empty line behind; without those that we make or empty */
+    struct berth_str block;
+    bool has_host;
+    bool has_accept;
+    bool has_accept_encoding;
     struct berth_str *secrets;
     uint32_t secret_count;
 };

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 
 struct ml_transport {
+    SSL_CTX *tls;                 /* NULL: with a proxy, by libcurl, which has a form of its own */
     struct ml_http_headers *kept; /* the secrets, and the line that proves us to the proxy */
     struct berth_str secrets[ML_TLS_SECRETS]; /* in kept; empty: none */
     bool skip_verification;
@@ -187,6 +188,14 @@ static int32_t finish(struct making *m, struct ml_transport **out_transport) {
     transport->is_pkcs12 = config->is_pkcs12;
     memcpy(transport->proxy_url, config->proxy_url.ptr ? config->proxy_url.ptr : "",
            BASE_LEN(config->proxy_url));
+    int32_t code = config->proxy_url.ptr
+                       ? BERTH_OK
+                       : ml_tls_context(m->secrets, config->mutual_tls_enabled, config->is_pkcs12,
+                                        config->skip_ssl_verification, &transport->tls, m->error);
+    if (code) {
+        ml_transport_destroy(transport);
+        return code;
+    }
     *out_transport = transport;
     return BERTH_OK;
 }
@@ -216,6 +225,7 @@ int32_t ml_transport_create(const struct ml_client_config *config, bool is_signe
 
 void ml_transport_destroy(struct ml_transport *transport) {
     if (transport) {
+        SSL_CTX_free(transport->tls);
         ml_http_headers_destroy(transport->kept);
         free(transport);
     }
@@ -223,8 +233,16 @@ void ml_transport_destroy(struct ml_transport *transport) {
 
 /* ---- use ---- */
 
+bool ml_transport_has_proxy(const struct ml_transport *transport) {
+    return transport && transport->proxy_url[0];
+}
+
+SSL_CTX *ml_transport_tls(const struct ml_transport *transport) {
+    return transport ? transport->tls : NULL;
+}
+
 bool ml_transport_leads_to_private(const struct ml_transport *transport, const char *url) {
-    if (!transport || !transport->proxy_url[0]) {
+    if (!ml_transport_has_proxy(transport)) {
         return false;
     }
     CURLU *parsed = curl_url();

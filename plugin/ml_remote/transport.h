@@ -7,6 +7,7 @@
 #define ML_REMOTE_TRANSPORT_H
 
 #include <curl/curl.h>
+#include <openssl/ssl.h>
 
 #include "plugin/ml_remote/client_config.h"
 #include "plugin/ml_remote/credentials.h"
@@ -22,6 +23,10 @@ int32_t ml_transport_create(const struct ml_client_config *config, bool is_signe
                             struct ml_transport **out_transport, struct berth_error *error);
 /* NULL is allowed. */
 void ml_transport_destroy(struct ml_transport *transport);
+
+bool ml_transport_has_proxy(const struct ml_transport *transport);
+/* The certificates that count without a proxy, borrowed; NULL: those of all others. */
+SSL_CTX *ml_transport_tls(const struct ml_transport *transport);
 
 /*
  * Whether a proxy is asked for a host that certainly is private: an address that is, in whatever

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Checking what a connector brings for TLS. Internal to transport*.c.
+ * What a connector brings for TLS. Internal to transport*.c.
  */
 #ifndef ML_REMOTE_TRANSPORT_INTERNAL_H
 #define ML_REMOTE_TRANSPORT_INTERNAL_H
+
+#include <openssl/ssl.h>
 
 #include "base/buf.h"
 #include "base/error.h"
@@ -26,5 +28,12 @@ int32_t ml_tls_check_identity(const struct base_buf *secrets, bool is_pkcs12,
 
 /* Whether there is at least one certificate. */
 int32_t ml_tls_check_authorities(const struct base_buf *secrets, struct berth_error *error);
+
+/*
+ * What our own client asks by: the authorities and the identity, where they are there. Whoever
+ * calls it frees it by SSL_CTX_free.
+ */
+int32_t ml_tls_context(const struct base_buf *secrets, bool is_mutual, bool is_pkcs12,
+                       bool accept_any, SSL_CTX **out_context, struct berth_error *error);
 
 #endif

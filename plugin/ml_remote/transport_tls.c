@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "plugin/ml_remote/call.h"
+#include "plugin/ml_remote/http1_internal.h"
 #include "plugin/ml_remote/transport_internal.h"
 
 #include <openssl/err.h>
@@ -10,7 +11,14 @@
 struct identity {
     X509 *certificate;
     EVP_PKEY *key;
+    STACK_OF(X509) * between; /* it and its authority; NULL: none */
 };
+
+static void identity_deinit(struct identity *identity) {
+    X509_free(identity->certificate);
+    EVP_PKEY_free(identity->key);
+    sk_X509_pop_free(identity->between, X509_free);
+}
 
 static BIO *reader(const struct base_buf *text) {
     return BIO_new_mem_buf(text->len ? text->ptr : "", (int)text->len);
@@ -27,6 +35,19 @@ static int give_password(char *out, int size, int writing, void *user) {
     return (int)password->len;
 }
 
+/* Appends what is there; what cannot be read ends it, as the end of the text does. */
+static bool read_certificates(BIO *bio, STACK_OF(X509) * *out) {
+    X509 *certificate;
+    *out = sk_X509_new_null();
+    while (*out && (certificate = PEM_read_bio_X509(bio, NULL, NULL, NULL))) {
+        if (sk_X509_push(*out, certificate) == 0) {
+            X509_free(certificate);
+            return false;
+        }
+    }
+    return *out;
+}
+
 static int32_t read_pem(const struct base_buf *secrets, struct identity *out,
                         struct berth_error *error) {
     BIO *certificate = reader(&secrets[ML_TLS_CERT]);
@@ -36,6 +57,7 @@ static int32_t read_pem(const struct base_buf *secrets, struct identity *out,
     if (!code) {
         out->certificate = PEM_read_bio_X509(certificate, NULL, give_password, password);
         out->key = PEM_read_bio_PrivateKey(key, NULL, give_password, password);
+        code = read_certificates(certificate, &out->between) ? BERTH_OK : base_error_memory(error);
     }
     BIO_free(certificate);
     BIO_free(key);
@@ -61,7 +83,8 @@ static int32_t read_pkcs12(const struct base_buf *secrets, struct identity *out,
     if (!code && !store) {
         code = ml_invalid(error, "[credential.client_cert_pkcs12] is not a PKCS12 keystore");
     }
-    if (!code && PKCS12_parse(store, password.ptr, &out->key, &out->certificate, NULL) != 1) {
+    if (!code &&
+        PKCS12_parse(store, password.ptr, &out->key, &out->certificate, &out->between) != 1) {
         code = ml_invalid(error,
                           "[credential.client_cert_pkcs12] is not opened by "
                           "[credential.keystore_password], or is sealed by an algorithm of old");
@@ -72,18 +95,22 @@ static int32_t read_pkcs12(const struct base_buf *secrets, struct identity *out,
     return code;
 }
 
-int32_t ml_tls_check_identity(const struct base_buf *secrets, bool is_pkcs12,
-                              struct berth_error *error) {
-    struct identity identity = {0};
-    int32_t code =
-        is_pkcs12 ? read_pkcs12(secrets, &identity, error) : read_pem(secrets, &identity, error);
-    if (!code && (!identity.certificate || !identity.key ||
-                  X509_check_private_key(identity.certificate, identity.key) != 1)) {
+static int32_t read_identity(const struct base_buf *secrets, bool is_pkcs12, struct identity *out,
+                             struct berth_error *error) {
+    int32_t code = is_pkcs12 ? read_pkcs12(secrets, out, error) : read_pem(secrets, out, error);
+    if (!code && (!out->certificate || !out->key ||
+                  X509_check_private_key(out->certificate, out->key) != 1)) {
         code = ml_invalid(error, "the client's certificate and private key of the credential do "
                                  "not belong together");
     }
-    X509_free(identity.certificate);
-    EVP_PKEY_free(identity.key);
+    return code;
+}
+
+int32_t ml_tls_check_identity(const struct base_buf *secrets, bool is_pkcs12,
+                              struct berth_error *error) {
+    struct identity identity = {0};
+    int32_t code = read_identity(secrets, is_pkcs12, &identity, error);
+    identity_deinit(&identity);
     ERR_clear_error(); /* the thread's next user of OpenSSL must not find it */
     return code;
 }
@@ -98,4 +125,51 @@ int32_t ml_tls_check_authorities(const struct base_buf *secrets, struct berth_er
     BIO_free(bio);
     ERR_clear_error();
     return code;
+}
+
+static bool trust_authorities(SSL_CTX *context, const struct base_buf *pem) {
+    BIO *bio = reader(pem);
+    X509_STORE *store = X509_STORE_new();
+    STACK_OF(X509) *list = NULL;
+    bool is_read = bio && store && read_certificates(bio, &list);
+    for (int i = 0; is_read && i < sk_X509_num(list); i++) {
+        is_read = X509_STORE_add_cert(store, sk_X509_value(list, i)) == 1;
+    }
+    sk_X509_pop_free(list, X509_free);
+    BIO_free(bio);
+    if (!is_read) {
+        X509_STORE_free(store);
+        return false;
+    }
+    SSL_CTX_set_cert_store(context, store); /* takes it over: none besides */
+    return true;
+}
+
+int32_t ml_tls_context(const struct base_buf *secrets, bool is_mutual, bool is_pkcs12,
+                       bool accept_any, SSL_CTX **out_context, struct berth_error *error) {
+    SSL_CTX *context = ml_http1_tls_context();
+    struct identity identity = {0};
+    int32_t code = context ? BERTH_OK : base_error_memory(error);
+    if (!code && accept_any) {
+        SSL_CTX_set_verify(context, SSL_VERIFY_NONE, NULL);
+    }
+    if (!code && secrets[ML_TLS_CA].len && !trust_authorities(context, &secrets[ML_TLS_CA])) {
+        code = base_error_memory(error);
+    }
+    if (!code && is_mutual) {
+        code = read_identity(secrets, is_pkcs12, &identity, error);
+        if (!code && SSL_CTX_use_cert_and_key(context, identity.certificate, identity.key,
+                                              identity.between, 1) != 1) {
+            code = ml_invalid(error, "the client's certificate of the credential is not one that "
+                                     "OpenSSL takes: it is too weak, or of an unknown kind");
+        }
+    }
+    identity_deinit(&identity);
+    ERR_clear_error();
+    if (code) {
+        SSL_CTX_free(context);
+        return code;
+    }
+    *out_context = context;
+    return BERTH_OK;
 }
