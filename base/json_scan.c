@@ -7,6 +7,7 @@
  */
 #include "base/json.h"
 #include "base/json_internal.h"
+#include "base/json_run.h"
 #include "base/utf8.h"
 
 #include <stdlib.h>
@@ -105,17 +106,6 @@ static void close_node(struct scan *s, uint32_t at, bool escaped) {
     }
 }
 
-/* Whether one of eight bytes ends a run of plain ASCII: a quote, a backslash, < 0x20, >= 0x80. */
-static bool has_special(uint64_t eight) {
-    const uint64_t ones = 0x0101010101010101u;
-    const uint64_t highs = 0x8080808080808080u;
-    uint64_t quote = eight ^ (ones * '"');
-    uint64_t slash = eight ^ (ones * '\\');
-    uint64_t found = ((quote - ones) & ~quote) | ((slash - ones) & ~slash) |
-                     ((eight - ones * 0x20) & ~eight) | eight;
-    return (found & highs) != 0;
-}
-
 static bool scan_escape(struct scan *s) {
     s->p++;
     if (s->p >= s->end) {
@@ -148,17 +138,7 @@ static bool scan_string(struct scan *s, bool *out_escaped) {
     *out_escaped = false;
     s->p++;
     for (;;) {
-        uint64_t eight;
-        while (s->end - s->p >= 8) {
-            memcpy(&eight, s->p, sizeof eight);
-            if (has_special(eight)) {
-                break;
-            }
-            s->p += 8;
-        }
-        while (s->p < s->end && *s->p != '"' && *s->p != '\\' && *s->p >= 0x20 && *s->p < 0x80) {
-            s->p++;
-        }
+        s->p = json_run_plain(s->p, s->end);
         if (s->p >= s->end) {
             return fail_here(s, "");
         }
@@ -349,6 +329,13 @@ static enum step scan_value(struct scan *s) {
     if (type == JSON_NUMBER && c != '-' && !is_digit(s)) {
         (void)fail_here(s, "a value was expected");
         return STEP_FAILED;
+    }
+    if (type == JSON_NUMBER && !s->doc && s->depth > 0 && !in_object(s)) {
+        const unsigned char *behind = json_run_numbers(s->p, s->end);
+        if (behind > s->p) {
+            s->p = behind;
+            return STEP_VALUE;
+        }
     }
     bool escaped = false;
     bool ok = false;
