@@ -80,6 +80,16 @@ void base_buf_char(struct base_buf *buf, char c) {
     base_buf_append(buf, &c, 1);
 }
 
+void base_buf_u64(struct base_buf *buf, uint64_t value) {
+    char text[20];
+    size_t at = sizeof text;
+    do {
+        text[--at] = (char)('0' + value % 10);
+        value /= 10;
+    } while (value);
+    base_buf_append(buf, text + at, sizeof text - at);
+}
+
 void base_buf_format(struct base_buf *buf, const char *format, ...) {
     va_list args;
     va_start(args, format);

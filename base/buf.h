@@ -43,6 +43,8 @@ void base_buf_append(struct base_buf *buf, const void *bytes, size_t len);
 void base_buf_str(struct base_buf *buf, struct berth_str s);
 void base_buf_cstr(struct base_buf *buf, const char *text);
 void base_buf_char(struct base_buf *buf, char c);
+/* A number in decimal. */
+void base_buf_u64(struct base_buf *buf, uint64_t value);
 __attribute__((format(printf, 2, 3))) void base_buf_format(struct base_buf *buf, const char *format,
                                                            ...);
 

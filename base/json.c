@@ -4,6 +4,7 @@
  */
 #include "base/json.h"
 #include "base/json_internal.h"
+#include "base/json_run.h"
 #include "base/utf8.h"
 
 #include <stdlib.h>
@@ -175,6 +176,27 @@ bool json_i64(struct json_value value, int64_t *out_value) {
 
 bool json_f64(struct json_value value, double *out_value) {
     return json_is(value, JSON_NUMBER) && base_str_f64(json_raw(value), out_value);
+}
+
+bool json_numbers(struct json_value array, uint64_t *out_count) {
+    uint64_t count = 0;
+    if (!json_is(array, JSON_ARRAY)) {
+        return false;
+    }
+    if (node_of(array)->packed) {
+        struct berth_str raw = json_raw(array);
+        const unsigned char *begin = (const unsigned char *)raw.ptr;
+        *out_count = json_run_commas(begin, begin + raw.len) + 1;
+        return true;
+    }
+    for (struct json_value v = json_first(array); json_present(v); v = json_next(array, v)) {
+        if (!json_is(v, JSON_NUMBER)) {
+            return false;
+        }
+        count++;
+    }
+    *out_count = count;
+    return count > 0;
 }
 
 struct json_value json_first(struct json_value container) {

@@ -35,6 +35,9 @@ enum json_type {
 #define JSON_COMMENTS 1u    /* C and C++ comments count as white space */
 #define JSON_TRAILING 2u    /* what follows the value is not looked at */
 #define JSON_UNIQUE_KEYS 4u /* an object with a key twice is an error (json_parse alone) */
+/* An array that holds numbers alone gets no nodes for them: json_numbers tells it, json_first and
+   those like it do not find them (json_parse alone) */
+#define JSON_PACK_NUMBERS 8u
 
 enum json_fault {
     JSON_FAULT_NONE,
@@ -62,8 +65,9 @@ struct json_node {
     uint32_t end;
     uint32_t next;
     uint8_t type;
-    uint8_t escaped;
-    uint16_t unused;
+    uint8_t escaped; /* a string: there are escapes in it */
+    uint8_t packed;  /* an array of numbers that have no nodes */
+    uint8_t unused;
 };
 
 /* A parsed text. Kept and parsed into again, it allocates only where it must grow. */
@@ -133,6 +137,9 @@ bool json_string_is(struct json_value value, struct berth_str text);
 /* A number that is written as an integer and fits; any number. */
 bool json_i64(struct json_value value, int64_t *out_value);
 bool json_f64(struct json_value value, double *out_value);
+
+/* Whether it is an array that holds numbers alone, at least one, and how many. */
+bool json_numbers(struct json_value array, uint64_t *out_count);
 
 /* A member of an object, an element of an array; absent when there is none. */
 struct json_value json_get(struct json_value object, const char *key);

@@ -192,3 +192,16 @@ const unsigned char *json_run_numbers(const unsigned char *p, const unsigned cha
     }
     return behind;
 }
+
+uint64_t json_run_commas(const unsigned char *p, const unsigned char *end) {
+    uint64_t count = 0;
+    struct classes c;
+    for (; end - p >= BLOCK; p += BLOCK) {
+        classify(p, &c);
+        count += (uint64_t)__builtin_popcountll(c.comma);
+    }
+    for (; p < end; p++) {
+        count += *p == ',';
+    }
+    return count;
+}

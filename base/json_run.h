@@ -9,6 +9,8 @@
 #ifndef BASE_JSON_RUN_H
 #define BASE_JSON_RUN_H
 
+#include <stdint.h>
+
 /* Within a string: behind plain ASCII; at a quote, a backslash, a control or non-ASCII byte, end.
  */
 const unsigned char *json_run_plain(const unsigned char *p, const unsigned char *end);
@@ -18,5 +20,8 @@ const unsigned char *json_run_plain(const unsigned char *p, const unsigned char 
  * and commas between them; p itself where there is none. White space may stand between.
  */
 const unsigned char *json_run_numbers(const unsigned char *p, const unsigned char *end);
+
+/* How many commas there are. */
+uint64_t json_run_commas(const unsigned char *p, const unsigned char *end);
 
 #endif

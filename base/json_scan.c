@@ -296,11 +296,37 @@ static bool scan_key(struct scan *s) {
     return true;
 }
 
+/*
+ * Goes over numbers and commas up to the end of the array; at anything else, back to where it
+ * began, and the elements are read one by one.
+ */
+static bool pack_numbers(struct scan *s) {
+    const unsigned char *begin = s->p;
+    for (;;) {
+        s->p = json_run_numbers(s->p, s->end);
+        if (!skip_space(s) || s->p >= s->end || (*s->p != '-' && !is_digit(s)) || !scan_number(s) ||
+            !skip_space(s) || s->p >= s->end || (*s->p != ',' && *s->p != ']')) {
+            s->p = begin;
+            s->fault = JSON_FAULT_NONE;
+            return false;
+        }
+        if (*s->p == ']') {
+            s->doc->nodes[s->open].packed = true;
+            return true;
+        }
+        s->p++;
+    }
+}
+
 /* Begins a container; one that is empty is closed at once. */
 static enum step scan_container(struct scan *s, enum json_type type) {
     char close = type == JSON_OBJECT ? '}' : ']';
     if (!open_container(s, type) || !skip_space(s)) {
         return STEP_FAILED;
+    }
+    if (type == JSON_ARRAY && s->doc && s->flags & JSON_PACK_NUMBERS && pack_numbers(s)) {
+        close_container(s);
+        return after_value(s);
     }
     if (s->p < s->end && *s->p == close) {
         close_container(s);

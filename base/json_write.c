@@ -85,7 +85,7 @@ void json_put_i64(struct base_buf *buf, int64_t value) {
 
 void json_put_u64(struct base_buf *buf, uint64_t value) {
     separate(buf);
-    base_buf_format(buf, "%llu", (unsigned long long)value);
+    base_buf_u64(buf, value);
 }
 
 /* The shortest text that reads back as the same number; JSON has no NaN and no infinity. */

@@ -120,8 +120,13 @@ enum framing {
 static int32_t write_head(struct base_buf *head, const struct http_request *request,
                           const struct http_reply *reply, enum framing framing, uint64_t length,
                           bool keep_alive) {
-    base_buf_format(head, "HTTP/1.1 %u %s\r\ndate: %s\r\n", reply->status,
-                    http_status_text(reply->status), request->home->date);
+    base_buf_cstr(head, "HTTP/1.1 ");
+    base_buf_u64(head, reply->status);
+    base_buf_char(head, ' ');
+    base_buf_cstr(head, http_status_text(reply->status));
+    base_buf_cstr(head, "\r\ndate: ");
+    base_buf_cstr(head, request->home->date);
+    base_buf_cstr(head, "\r\n");
     if (reply->content_type.len) {
         base_buf_cstr(head, "content-type: ");
         base_buf_str(head, reply->content_type);
@@ -134,7 +139,9 @@ static int32_t write_head(struct base_buf *head, const struct http_request *requ
         base_buf_cstr(head, "\r\n");
     }
     if (framing == FRAMING_LENGTH) {
-        base_buf_format(head, "content-length: %llu\r\n", (unsigned long long)length);
+        base_buf_cstr(head, "content-length: ");
+        base_buf_u64(head, length);
+        base_buf_cstr(head, "\r\n");
     } else if (framing == FRAMING_CHUNKS) {
         base_buf_cstr(head, "transfer-encoding: chunked\r\n");
     }

@@ -81,10 +81,10 @@ static int32_t refused_by_remote(struct ml_exchange *x, const struct ml_http_ans
 }
 
 static int32_t redirected(struct ml_exchange *x, const struct ml_http_answer *answer) {
-    struct berth_str location = base_cstr(answer->location);
-    const char *mark = location.len ? strstr(answer->location, "://") : NULL;
+    /* One without a host stays at the same. */
+    const char *mark = strstr(answer->location, "//");
     struct berth_str host =
-        mark ? base_str_from(location, (uint64_t)(mark - answer->location) + 3) : location;
+        mark ? base_cstr(mark + 2) : base_str_from(x->url, base_str_find(x->url, '/') + 2);
     host = base_str_slice(host, 0, base_str_find(host, '/'));
     return ml_status(&x->error, 502,
                      "the remote service answered %u, a redirect to the host [" BASE_FMT

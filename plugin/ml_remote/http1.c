@@ -115,7 +115,9 @@ static bool make_request(struct ml_http1_call *call, const struct ml_http_reques
         put_line(head, "Accept-Encoding: gzip, deflate");
     }
     if (!is_get) {
-        base_buf_format(head, "Content-Length: %llu\r\n", (unsigned long long)request->body.len);
+        base_buf_cstr(head, "Content-Length: ");
+        base_buf_u64(head, request->body.len);
+        base_buf_cstr(head, "\r\n");
     }
     put_more_lines(head, request->more_lines);
     call->parts[0] = base_buf_view(head);

@@ -36,13 +36,18 @@ static bool has_failed(const struct ml_http1_reader *r) {
 
 /* ---- header lines ---- */
 
+static void copy_text(struct berth_str text, char *out, size_t size) {
+    size_t len = BASE_LEN(text) < size ? BASE_LEN(text) : size - 1;
+    memcpy(out, text.ptr, len);
+    out[len] = '\0';
+}
+
 static void take_content_type(struct ml_http1_reader *r, struct berth_str value) {
-    (void)snprintf(r->answer->content_type, sizeof r->answer->content_type, BASE_FMT,
-                   BASE_ARG(value));
+    copy_text(value, r->answer->content_type, sizeof r->answer->content_type);
 }
 
 static void take_location(struct ml_http1_reader *r, struct berth_str value) {
-    (void)snprintf(r->answer->location, sizeof r->answer->location, BASE_FMT, BASE_ARG(value));
+    copy_text(value, r->answer->location, sizeof r->answer->location);
 }
 
 static void take_encoding(struct ml_http1_reader *r, struct berth_str value) {

@@ -3,8 +3,6 @@
 
 #include "plugin/ml_remote/call.h"
 
-#include <stdio.h>
-
 static const char head_object[] = "{\"output\":[{\"name\":\"response\",\"dataAsMap\":";
 static const char head_value[] = "{\"output\":[{\"name\":\"response\",\"dataAsMap\":{\"response\":";
 
@@ -12,13 +10,15 @@ void ml_output_plain(struct berth_str answer, uint32_t status, char *tail,
                      struct ml_output_frame *out_frame) {
     struct berth_str value = base_str_trim(answer);
     bool object = value.ptr[0] == '{';
-    int len =
-        snprintf(tail, ML_OUTPUT_TAIL_MAX, "%s}],\"status_code\":%u}", object ? "" : "}", status);
+    struct base_buf end = {.ptr = tail, .cap = ML_OUTPUT_TAIL_MAX, .max = ML_OUTPUT_TAIL_MAX};
+    base_buf_cstr(&end, object ? "}],\"status_code\":" : "}}],\"status_code\":");
+    base_buf_u64(&end, status);
+    base_buf_char(&end, '}');
     *out_frame = (struct ml_output_frame){
         .head = object ? base_str(head_object, sizeof head_object - 1)
                        : base_str(head_value, sizeof head_value - 1),
         .value = value,
-        .tail = base_str(tail, (size_t)len),
+        .tail = base_buf_view(&end),
     };
 }
 
@@ -104,7 +104,9 @@ int32_t ml_output_put(const struct ml_output_rules *rules, struct berth_str answ
     BASE_BUF_AUTO text;
     base_buf_init(&text, BASE_BUF_MAX_DEFAULT);
     struct json_value filtered = JSON_NONE;
-    if (!json_parse(doc, answer, 0, NULL)) {
+    /* A filter may look at single numbers. */
+    bool as_wholes = !rules->filter && ml_post_takes_vectors(rules->post);
+    if (!json_parse(doc, answer, as_wholes ? JSON_PACK_NUMBERS : 0, NULL)) {
         return base_error_memory(error);
     }
     struct json_value root = json_root(doc);

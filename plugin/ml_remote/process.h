@@ -40,6 +40,9 @@ bool ml_pre_is_single(const struct ml_pre_function *function);
 void ml_pre_make(const struct ml_pre_function *function, const struct ml_input *input, size_t first,
                  size_t count, struct base_buf *out);
 
+/* Whether it looks at arrays of numbers as wholes; NULL is allowed. */
+bool ml_post_takes_vectors(const struct ml_post_function *function);
+
 /*
  * Appends the tensors of an answer, as a list without its brackets; nothing where there are none.
  * filtered: what a response_filter left of the answer, in place of the function's own path; filter:

@@ -41,20 +41,24 @@ __attribute__((format(printf, 2, 3))) static int32_t unfit(const struct making *
 
 /* ---- vectors ---- */
 
-static int32_t put_vector(const struct making *m, struct json_value vector, size_t number) {
-    uint64_t length = 0;
+static int32_t not_a_vector(const struct making *m, struct json_value vector, size_t number) {
+    uint64_t at = 0;
     if (!json_is(vector, JSON_ARRAY)) {
         return unfit(m, "element %zu holds no array of numbers", number);
     }
-    for (struct json_value v = json_first(vector); json_present(v); v = json_next(vector, v)) {
-        if (!json_is(v, JSON_NUMBER)) {
-            return unfit(m, "vector %zu has an element that is no number, at %llu", number,
-                         (unsigned long long)length);
-        }
-        length++;
+    struct json_value v = json_first(vector);
+    for (; json_is(v, JSON_NUMBER); v = json_next(vector, v)) {
+        at++;
     }
-    if (length == 0) {
-        return unfit(m, "vector %zu is empty", number);
+    return json_present(v) ? unfit(m, "vector %zu has an element that is no number, at %llu",
+                                   number, (unsigned long long)at)
+                           : unfit(m, "vector %zu is empty", number);
+}
+
+static int32_t put_vector(const struct making *m, struct json_value vector, size_t number) {
+    uint64_t length = 0;
+    if (!json_numbers(vector, &length)) {
+        return not_a_vector(m, vector, number);
     }
     base_buf_format(m->out,
                     "%s{\"name\":\"sentence_embedding\",\"data_type\":\"%s\",\"shape\":[%llu],"
@@ -69,6 +73,11 @@ static int32_t put_vector(const struct making *m, struct json_value vector, size
 static int32_t make_vectors(const struct making *m) {
     if (!json_is(m->at, JSON_ARRAY)) {
         return unfit(m, "there is no list of vectors");
+    }
+    uint64_t length = 0;
+    if (json_numbers(m->at, &length)) {
+        return unfit(m, "there are %llu numbers, and no list of vectors",
+                     (unsigned long long)length);
     }
     int32_t code = BERTH_OK;
     size_t number = 0;
@@ -210,6 +219,10 @@ int32_t ml_post_find(struct berth_str text, const struct ml_post_function **out_
         }
     }
     return ml_process_unknown("post_process_function", text, true, error);
+}
+
+bool ml_post_takes_vectors(const struct ml_post_function *function) {
+    return function && (function->make == make_vectors || function->make == make_vector);
 }
 
 void ml_post_each(void (*fn)(void *user, const char *name, bool is_post), void *user) {

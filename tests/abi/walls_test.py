@@ -37,6 +37,9 @@ STANDARD_C = {
 # What abi/ may take from the compiler: layouts need no more.
 FREESTANDING = {"stddef.h", "stdint.h"}
 
+# What base/ may take from it besides: the processor's vector instructions.
+VECTORS = {"emmintrin.h"}
+
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*([<"])([^>"\n]+)[>"]', re.MULTILINE)
 COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
 
@@ -61,7 +64,7 @@ def abi_may(_file, angled, path):
 
 def base_may(_file, angled, path):
     if angled:
-        return path.startswith("berth/") or path in STANDARD_C
+        return path.startswith("berth/") or path in STANDARD_C | VECTORS
     return PurePosixPath(path).parts[0] == "base"
 
 

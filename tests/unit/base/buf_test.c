@@ -22,6 +22,18 @@ static void grows_and_ends_with_zero(void **state) {
     assert_memory_equal(buf.ptr, "0,1,2,", 6);
 }
 
+static void writes_numbers(void **state) {
+    (void)state;
+    BASE_BUF_AUTO buf;
+    base_buf_init(&buf, 1024);
+    base_buf_u64(&buf, 0);
+    base_buf_char(&buf, ' ');
+    base_buf_u64(&buf, 1090);
+    base_buf_char(&buf, ' ');
+    base_buf_u64(&buf, UINT64_MAX);
+    assert_true(base_str_is(base_buf_view(&buf), "0 1090 18446744073709551615"));
+}
+
 static void refuses_what_passes_its_bound(void **state) {
     (void)state;
     BASE_BUF_AUTO buf;
@@ -127,6 +139,7 @@ static void survives_each_failed_allocation(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(grows_and_ends_with_zero),
+        cmocka_unit_test(writes_numbers),
         cmocka_unit_test(refuses_what_passes_its_bound),
         cmocka_unit_test(holds_its_bound_exactly),
         cmocka_unit_test(a_failed_buffer_stays_failed_until_cleared),

@@ -19,11 +19,14 @@
 #define JSON_RUN_PLAIN
 #define json_run_plain without_vectors_plain
 #define json_run_numbers without_vectors_numbers
+#define json_run_commas without_vectors_commas
 const unsigned char *json_run_plain(const unsigned char *p, const unsigned char *end);
 const unsigned char *json_run_numbers(const unsigned char *p, const unsigned char *end);
+uint64_t json_run_commas(const unsigned char *p, const unsigned char *end);
 #include "base/json_run.c"
 #undef json_run_plain
 #undef json_run_numbers
+#undef json_run_commas
 
 typedef const unsigned char *(*run_fn)(const unsigned char *p, const unsigned char *end);
 static const run_fn numbers_runs[] = {json_run_numbers, without_vectors_numbers};

@@ -343,6 +343,56 @@ static void keeps_its_memory_between_texts(void **state) {
     assert_false(json_present(json_root(&doc)));
 }
 
+/* Arrays of numbers alone, and others; long ones, since those are gone over in blocks. */
+static const struct {
+    const char *text;
+    const char *element; /* once more so often */
+    unsigned times;
+    bool are_numbers;
+} lists[] = {
+    {"1", NULL, 0, true},         {" -1.5 , 2e5 ", NULL, 0, true}, {"", NULL, 0, false},
+    {"1", ",0.25", 300, true},    {"1e5", ", -2.5E-7", 90, true},  {"1", ",\n  3", 90, true},
+    {"[1]", ",0.25", 300, false}, {"1,\"a\"", ",1", 90, false},    {"null", NULL, 0, false},
+    {"1,[2,3]", ",4", 90, false}, {"{\"a\":1}", NULL, 0, false},   {"1,true", ",1", 90, false},
+};
+
+static void packs_numbers(void **state) {
+    (void)state;
+    JSON_DOC_AUTO doc = {0};
+    JSON_DOC_AUTO packed = {0};
+    for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++) {
+        BASE_BUF_AUTO text;
+        uint64_t count = 0;
+        uint64_t packed_count = 0;
+        base_buf_init(&text, BASE_BUF_MAX_DEFAULT);
+        base_buf_format(&text, "{\"list\":[%s", lists[i].text);
+        for (unsigned n = 0; n < lists[i].times; n++) {
+            base_buf_cstr(&text, lists[i].element);
+        }
+        base_buf_cstr(&text, "],\"behind\":2}");
+        assert_true(json_parse(&doc, base_buf_view(&text), 0, NULL));
+        assert_true(json_parse(&packed, base_buf_view(&text), JSON_PACK_NUMBERS, NULL));
+        struct json_value list = json_get(json_root(&doc), "list");
+        struct json_value whole = json_get(json_root(&packed), "list");
+        assert_int_equal(json_numbers(list, &count), lists[i].are_numbers);
+        assert_int_equal(json_numbers(whole, &packed_count), lists[i].are_numbers);
+        assert_int_equal(packed_count, count);
+        assert_int_equal(json_count(whole), lists[i].are_numbers ? 0 : json_count(list));
+        assert_true(base_str_eq(json_raw(whole), json_raw(list)));
+        assert_true(base_str_is(json_raw(json_get(json_root(&packed), "behind")), "2"));
+    }
+    /* Errors are told as without. */
+    struct json_error error;
+    struct json_error other;
+    static const char *const wrong[] = {"[1,]", "[1 2]", "[01]", "[1,2", "[1.]", "[-]", "[1,2}"};
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        assert_false(json_parse(&doc, base_cstr(wrong[i]), JSON_PACK_NUMBERS, &error));
+        assert_false(json_parse(&doc, base_cstr(wrong[i]), 0, &other));
+        assert_int_equal(error.offset, other.offset);
+        assert_string_equal(error.what, other.what);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(accepts_and_refuses_texts),
@@ -359,6 +409,7 @@ int main(void) {
         cmocka_unit_test(finds_a_duplicate_among_many_keys),
         cmocka_unit_test(survives_each_failed_allocation),
         cmocka_unit_test(keeps_its_memory_between_texts),
+        cmocka_unit_test(packs_numbers),
     };
     return cmocka_run_group_tests_name("base.json", tests, NULL, NULL);
 }
