@@ -154,11 +154,13 @@ static bool scan_string(struct scan *s, bool *out_escaped) {
         } else if (*s->p < 0x20) {
             return fail_here(s, "a control character within a string");
         } else {
-            size_t len = base_utf8_length(s->p, s->end);
-            if (len == 0) {
-                return fail(s, JSON_FAULT_UTF8, "bytes that are not UTF-8");
-            }
-            s->p += len;
+            do { /* such characters seldom come alone */
+                size_t len = base_utf8_length(s->p, s->end);
+                if (len == 0) {
+                    return fail(s, JSON_FAULT_UTF8, "bytes that are not UTF-8");
+                }
+                s->p += len;
+            } while (s->p < s->end && *s->p >= 0x80);
         }
     }
 }
