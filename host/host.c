@@ -11,7 +11,6 @@
 #include "host/store/cluster_identity.h"
 #include "host/store/cluster_settings.h"
 
-#include <curl/curl.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -42,7 +41,6 @@ struct host {
     struct plugin_services services;
     struct rest_context rest;
     char cluster_uuid[ID_NODE_LENGTH + 1];
-    bool curl;
 };
 
 /* ---- the parts, in order ---- */
@@ -216,11 +214,6 @@ static int32_t load_plugins(struct host *host, struct berth_error *error) {
 }
 
 static int32_t start_plugins(struct host *host, struct berth_error *error) {
-    /* Plugins may use libcurl: it is initialised here, once, and stays loaded. */
-    host->curl = curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK;
-    if (!host->curl) {
-        return base_error(error, BERTH_E_INTERNAL, "libcurl cannot be initialised");
-    }
     host->services = (struct plugin_services){.loops = host->loops,
                                               .workers = host->workers,
                                               .router = host->router,
@@ -323,9 +316,6 @@ void host_destroy(struct host *host) {
     store_close(host->store);
     secrets_close(host->secrets);
     settings_destroy(host->settings);
-    if (host->curl) {
-        curl_global_cleanup();
-    }
     if (host->lock_fd >= 0) {
         (void)close(host->lock_fd);
     }

@@ -180,11 +180,16 @@ static int32_t ask(struct ml_exchange *x) {
                                       .allow_private = x->loop->settings->private_ip_enabled,
                                       .on_bytes = x->on_bytes ? on_bytes : NULL};
     x->tries++;
-    if (ml_http_start(x->loop->client, &request, on_answer, x, &x->call)) {
+    code = ml_http_start(x->loop->client, &request, on_answer, x, &x->call);
+    if (code) {
         leave(x);
-        return base_error_memory(&x->error);
     }
-    return BERTH_OK;
+    return code == BERTH_E_UNAVAILABLE
+               ? base_error(&x->error, code,
+                            "a connector with a proxy needs libcurl, which is not installed on "
+                            "this node")
+           : code ? base_error_memory(&x->error)
+                  : BERTH_OK;
 }
 
 static int32_t wait_or_ask(struct ml_exchange *x) {

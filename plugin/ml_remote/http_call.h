@@ -43,7 +43,7 @@ struct ml_http_client {
     struct berth_timer *tick; /* for time-outs; runs while there is something that can time out */
     struct ml_http_call *calls;
     uint32_t call_count;
-    struct ml_http_curl *curl;
+    struct ml_http_curl *curl; /* NULL until it is first needed */
     struct ml_http1 *http1;
 };
 
@@ -61,9 +61,9 @@ void ml_http_call_tell(struct ml_http_call *call);
 /* Whether a byte is due, and none came for too long; then the call has failed. */
 bool ml_http_call_is_late(struct ml_http_call *call, uint64_t now_ns);
 
-/* http_curl.c */
-int32_t ml_http_curl_create(struct ml_http_client *client, struct ml_http_curl **out_curl);
+/* http_curl.c. NULL is allowed. */
 void ml_http_curl_destroy(struct ml_http_curl *curl);
+/* UNAVAILABLE: libcurl is not there. */
 int32_t ml_http_curl_start(struct ml_http_client *client, const struct ml_http_request *request,
                            ml_http_done_fn done, void *user, struct ml_http_call **out_call);
 

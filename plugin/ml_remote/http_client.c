@@ -111,7 +111,7 @@ int32_t ml_http_client_create(struct ml_plugin *plugin, struct ml_http_client **
     }
     client->plugin = plugin;
     if (plugin->loop->timer_create(plugin->host, on_tick, client, &client->tick) ||
-        ml_http1_create(client, &client->http1) || ml_http_curl_create(client, &client->curl)) {
+        ml_http1_create(client, &client->http1)) {
         ml_http_client_destroy(client);
         return base_error_memory(error);
     }

@@ -93,7 +93,10 @@ int32_t ml_http_client_create(struct ml_plugin *plugin, struct ml_http_client **
 /* Calls that have not ended are dropped without done. */
 void ml_http_client_destroy(struct ml_http_client *client);
 
-/* done may be called before this returns. NO_MEMORY: no call was made. */
+/*
+ * done may be called before this returns. NO_MEMORY, and UNAVAILABLE where libcurl is needed and
+ * not installed: no call was made.
+ */
 int32_t ml_http_start(struct ml_http_client *client, const struct ml_http_request *request,
                       ml_http_done_fn done, void *user, struct ml_http_call **out_call);
 

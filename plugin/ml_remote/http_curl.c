@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "plugin/ml_remote/address.h"
+#include "plugin/ml_remote/curl_late.h"
 #include "plugin/ml_remote/http_headers.h"
 #include "plugin/ml_remote/transport.h"
 
@@ -349,7 +350,10 @@ static const struct ml_http_engine engine = {
     .expire = expire_call,
 };
 
-int32_t ml_http_curl_create(struct ml_http_client *client, struct ml_http_curl **out_curl) {
+static int32_t create(struct ml_http_client *client, struct ml_http_curl **out_curl) {
+    if (!ml_curl_load()) {
+        return BERTH_E_UNAVAILABLE;
+    }
     struct ml_http_curl *curl = calloc(1, sizeof *curl);
     CURLM *multi = curl_multi_init();
     if (!curl || !multi ||
@@ -473,6 +477,10 @@ static CURLcode set_options(struct curl_call *call, const struct ml_http_request
 
 int32_t ml_http_curl_start(struct ml_http_client *client, const struct ml_http_request *request,
                            ml_http_done_fn done, void *user, struct ml_http_call **out_call) {
+    int32_t missing = client->curl ? BERTH_OK : create(client, &client->curl);
+    if (missing) {
+        return missing;
+    }
     struct ml_http_curl *curl = client->curl;
     struct curl_call *call = take_call(curl);
     char *url = call ? strndup(request->url.ptr, BASE_LEN(request->url)) : NULL;

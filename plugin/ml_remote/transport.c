@@ -6,6 +6,7 @@
 #include "plugin/ml_remote/transport.h"
 
 #include "plugin/ml_remote/address.h"
+#include "plugin/ml_remote/http1_internal.h"
 #include "plugin/ml_remote/http_headers.h"
 #include "plugin/ml_remote/transport_internal.h"
 
@@ -245,17 +246,9 @@ bool ml_transport_leads_to_private(const struct ml_transport *transport, const c
     if (!ml_transport_has_proxy(transport)) {
         return false;
     }
-    CURLU *parsed = curl_url();
-    char *text = NULL;
-    /* What cannot be read or held is not let through; libcurl brings addresses into one form. */
-    bool is_private = !parsed || curl_url_set(parsed, CURLUPART_URL, url, 0) ||
-                      curl_url_get(parsed, CURLUPART_HOST, &text, 0);
-    if (!is_private) {
-        is_private = ml_address_host_is_private(base_cstr(text));
-    }
-    curl_free(text);
-    curl_url_cleanup(parsed);
-    return is_private;
+    struct ml_http1_url parts;
+    /* What cannot be read is not let through. */
+    return !ml_http1_url_split(base_cstr(url), &parts) || ml_address_host_is_private(parts.host);
 }
 
 /* Hands over one of the secrets, unless there is none. */
