@@ -27,6 +27,11 @@
  * closes; CLOSE ends the connection, so that the next request comes on a new one. */
 #define SILENCE "silence"
 #define CLOSE "close"
+/* The request is read, and the connection ends without an answer. */
+#define DROP "drop"
+/* The answer comes after the head, and nothing is taken any more until the client closes. */
+#define EARLY "early"
+#define EARLY_ANSWER "HTTP/1.1 413 Too Large\r\nContent-Length: 5\r\n\r\nlarge"
 #define ANSWERS_MAX 8
 
 struct service {
@@ -59,6 +64,15 @@ static bool read_request(struct service *s, int fd) {
     }
 }
 
+static void answer_early(int fd) {
+    char bytes[4096];
+    (void)!read(fd, bytes, sizeof bytes);
+    (void)!send(fd, EARLY_ANSWER, strlen(EARLY_ANSWER), MSG_NOSIGNAL);
+    (void)shutdown(fd, SHUT_WR);
+    while (read(fd, bytes, sizeof bytes) > 0) {
+    }
+}
+
 static void *serve(void *user) {
     struct service *s = user;
     int fd = -1;
@@ -70,11 +84,17 @@ static void *serve(void *user) {
             }
             s->connections++;
         }
+        bool early = strcmp(s->answers[i], EARLY) == 0;
         bool close_now = strcmp(s->answers[i], CLOSE) == 0;
-        if (close_now || !read_request(s, fd)) {
+        bool came = !early && !close_now && read_request(s, fd);
+        bool drop = came && strcmp(s->answers[i], DROP) == 0;
+        if (early) {
+            answer_early(fd);
+        }
+        if (!came || drop) {
             (void)close(fd);
             fd = -1;
-            i += close_now;
+            i += close_now || drop || early;
             continue;
         }
         if (strcmp(s->answers[i], SILENCE) == 0) {
@@ -252,6 +272,52 @@ static void uses_a_connection_again(void **state) {
     }
     rig_end(&rig);
     /* The first two on one; the third found it closed. */
+    assert_int_equal(rig.service.connections, 2);
+}
+
+/* Once more where it was kept, since nothing of an answer came; a new one is taken at its word. */
+static void asks_again_where_a_kept_connection_ends(void **state) {
+    (void)state;
+    struct rig rig;
+    struct asked asked;
+    char url[128];
+    rig_begin(&rig,
+              (const char *const[]){OK_ANSWER, DROP, OK_ANSWER, CLOSE, DROP, OK_ANSWER, NULL});
+    struct ml_http_request request = request_to(&rig, url, sizeof url);
+    static const enum ml_http_outcome outcomes[] = {ML_HTTP_ANSWERED, ML_HTTP_ANSWERED,
+                                                    ML_HTTP_BROKEN, ML_HTTP_ANSWERED};
+    for (size_t i = 0; i < BASE_COUNT(outcomes); i++) {
+        ask(&rig, &request, &asked);
+        if (asked.answer.outcome != outcomes[i]) {
+            fail_msg("call %zu: %d, %s", i, asked.answer.outcome, asked.answer.detail);
+        }
+        base_buf_deinit(&asked.answer.body);
+    }
+    rig_end(&rig);
+    assert_int_equal(rig.service.connections, 4);
+}
+
+static void takes_an_answer_before_all_is_sent(void **state) {
+    (void)state;
+    struct rig rig;
+    struct asked asked;
+    char url[128];
+    rig_begin(&rig, (const char *const[]){EARLY, OK_ANSWER, NULL});
+    struct ml_http_request request = request_to(&rig, url, sizeof url);
+    size_t len = (size_t)32 << 20; /* more than sockets hold */
+    char *body = test_calloc(len, 1);
+    request.body = base_str(body, len);
+    ask(&rig, &request, &asked);
+    assert_int_equal(asked.answer.outcome, ML_HTTP_ANSWERED);
+    assert_int_equal(asked.answer.status, 413);
+    base_buf_deinit(&asked.answer.body);
+    /* The connection, on which half a request lies, is not used again. */
+    request.body = BERTH_STR("{}");
+    ask(&rig, &request, &asked);
+    assert_int_equal(asked.answer.status, 200);
+    base_buf_deinit(&asked.answer.body);
+    test_free(body);
+    rig_end(&rig);
     assert_int_equal(rig.service.connections, 2);
 }
 
@@ -511,6 +577,8 @@ int main(void) {
         cmocka_unit_test(asks_and_is_answered),
         cmocka_unit_test(uses_each_method),
         cmocka_unit_test(uses_a_connection_again),
+        cmocka_unit_test(asks_again_where_a_kept_connection_ends),
+        cmocka_unit_test(takes_an_answer_before_all_is_sent),
         cmocka_unit_test(takes_answers_by_table),
         cmocka_unit_test(ends_a_call_that_waits_too_long),
         cmocka_unit_test(refuses_a_private_address),
