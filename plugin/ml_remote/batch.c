@@ -5,6 +5,7 @@
 #include "plugin/ml_remote/batch.h"
 
 #include "base/clock.h"
+#include "plugin/ml_remote/access.h"
 #include "plugin/ml_remote/catalogue.h"
 #include "plugin/ml_remote/deploy.h"
 #include "plugin/ml_remote/handlers.h"
@@ -205,6 +206,7 @@ int32_t ml_batch_predict(struct ml_call *call) {
                           "batch predictions are switched off; the setting "
                           "[plugins.ml_commons.offline_batch_inference_enabled] switches them on");
     }
+    code = code ? code : ml_access_require(call, ML_MODEL, ml_call_id(call), ML_MAY_USE);
     code = code ? code : find_model(call, &deployed);
     code = code ? code : begin(call, deployed);
     ml_deployed_unref(deployed);

@@ -176,23 +176,79 @@ static void on_models(void *user, const struct berth_change *changes, uint32_t c
     }
 }
 
+/* What a deployed model was made of has changed. One that cannot be read is served no more. */
+static void refollow(struct ml_plugin *plugin, struct berth_str id) {
+    ML_DOCUMENT_AUTO model = {0};
+    struct berth_error error = BASE_ERROR_INIT;
+    int32_t code = ml_document_get(plugin, ML_MODEL, id, &model, &error);
+    if (code && code != BERTH_E_NOT_FOUND) {
+        ML_LOG(plugin, BERTH_LOG_ERROR, "model_not_deployed", ML_FIELD("model_id", id),
+               ML_FIELD("reason", base_cstr(error.message)));
+    }
+    follow(plugin, id, model.root);
+}
+
 /* A controller is part of its model, which is made anew. */
 static void on_controllers(void *user, const struct berth_change *changes, uint32_t count) {
     struct ml_plugin *plugin = user;
     for (uint32_t i = 0; i < count; i++) {
-        ML_DOCUMENT_AUTO model = {0};
-        struct berth_error error = BASE_ERROR_INIT;
-        if (!ml_catalogue_has(plugin, changes[i].id)) {
-            continue;
+        if (ml_catalogue_has(plugin, changes[i].id)) {
+            refollow(plugin, changes[i].id);
         }
-        int32_t code = ml_document_get(plugin, ML_MODEL, changes[i].id, &model, &error);
-        if (!code) {
-            follow(plugin, changes[i].id, model.root);
-        } else if (code != BERTH_E_NOT_FOUND) {
-            ML_LOG(plugin, BERTH_LOG_ERROR, "controller_not_applied",
-                   ML_FIELD("model_id", changes[i].id),
-                   ML_FIELD("reason", base_cstr(error.message)));
+    }
+}
+
+struct members_call {
+    struct berth_str group_id;
+    const struct ml_access *access; /* of the group from now on; NULL: it is gone */
+    struct base_arena arena;
+    struct berth_str *ids;
+    size_t count;
+    size_t cap;
+};
+
+/* Under the catalogue's lock. */
+static void note_member(struct members_call *call, const struct ml_deployed *deployed) {
+    bool is_as_before =
+        call->access && deployed->has_group && ml_access_is(call->access, &deployed->access);
+    if (base_str_eq(deployed->group_id, call->group_id) && !is_as_before &&
+        call->count < call->cap) {
+        struct berth_str id = base_arena_dup(&call->arena, deployed->id);
+        call->ids[call->count] = id;
+        call->count += id.ptr != NULL;
+    }
+}
+
+static void find_members(struct ml_catalogue *catalogue, struct members_call *call) {
+    size_t cursor = 0;
+    struct ml_deployed *deployed;
+    (void)pthread_mutex_lock(&catalogue->lock);
+    call->cap = catalogue->models.count;
+    call->ids = base_arena_array(&call->arena, call->cap + 1, sizeof *call->ids);
+    while (call->ids && (deployed = base_map_next(&catalogue->models, &cursor))) {
+        note_member(call, deployed);
+    }
+    (void)pthread_mutex_unlock(&catalogue->lock);
+}
+
+/* Who may use a model is its group's to say: where that changes, those in it are made anew. */
+static void on_groups(void *user, const struct berth_change *changes, uint32_t count) {
+    struct ml_plugin *plugin = user;
+    JSON_DOC_AUTO doc = {0};
+    for (uint32_t i = 0; i < count; i++) {
+        struct members_call call = {.group_id = changes[i].id};
+        struct ml_access access;
+        base_arena_init(&call.arena, 1024);
+        /* What cannot be read for lack of memory counts as changed. */
+        if (changes[i].document && json_parse(&doc, changes[i].document->source, 0, NULL) &&
+            ml_access_load(json_root(&doc), &call.arena, &access)) {
+            call.access = &access;
         }
+        find_members(plugin->catalogue, &call);
+        for (size_t k = 0; k < call.count; k++) {
+            refollow(plugin, call.ids[k]);
+        }
+        base_arena_deinit(&call.arena);
     }
 }
 
@@ -215,6 +271,8 @@ int32_t ml_catalogue_start(struct ml_plugin *plugin, struct berth_error *error) 
     code = code ? code
                 : plugin->store->watch(plugin->host, ml_index(ML_CONTROLLER), on_controllers,
                                        plugin, error);
+    code = code ? code
+                : plugin->store->watch(plugin->host, ml_index(ML_GROUP), on_groups, plugin, error);
     struct load_call call = {.plugin = plugin};
     code =
         code ? code : plugin->store->scan(plugin->host, ml_index(ML_MODEL), load_one, &call, error);

@@ -10,7 +10,7 @@
 #include "plugin/ml_remote/credentials.h"
 
 /* Members of a connector that a client can set. */
-#define ML_CONNECTOR_EDITS_MAX 16
+#define ML_CONNECTOR_EDITS_MAX 24
 
 /* What a client's object makes of a connector: members to set or to remove. */
 struct ml_connector_draft {

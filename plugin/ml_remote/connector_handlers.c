@@ -6,8 +6,6 @@
 #include "plugin/ml_remote/connector.h"
 #include "plugin/ml_remote/handlers.h"
 
-#define ACCESS_SETTING "connector_access_control_enabled"
-
 /* What a client is given that only wants to know whether its request can be read. */
 #define DRY_RUN_ID "dryRunConnector"
 
@@ -47,14 +45,13 @@ int32_t ml_create_connector(struct ml_call *call) {
     }
     struct ml_connector_draft draft;
     code = code ? code : ml_connector_read(call, call->body, false, &draft);
-    code = code ? code : ml_access_check_inactive(call, call->body, "connector", ACCESS_SETTING);
+    code = code ? code : ml_access_create(call, ML_CONNECTOR, draft.edits, &draft.count);
     return code ? code : store_new(call, &draft);
 }
 
 int32_t ml_get_connector(struct ml_call *call) {
     ML_DOCUMENT_AUTO connector = {0};
-    int32_t code =
-        ml_document_get(call->plugin, ML_CONNECTOR, ml_call_id(call), &connector, &call->error);
+    int32_t code = ml_access_get(call, ML_CONNECTOR, ml_call_id(call), ML_MAY_USE, &connector);
     code = code ? code : ml_connector_check_protocol(connector.root, &call->error);
     if (!code) {
         ml_document_show(ML_CONNECTOR, connector.root, &call->out);
@@ -93,7 +90,9 @@ static int32_t check_not_deployed(struct ml_call *call) {
 static int32_t update_locked(struct ml_call *call, struct ml_connector_draft *draft) {
     ML_DOCUMENT_AUTO connector = {0};
     struct berth_str id = ml_call_id(call);
-    int32_t code = ml_document_get(call->plugin, ML_CONNECTOR, id, &connector, &call->error);
+    int32_t code = ml_access_get(call, ML_CONNECTOR, id, ML_MAY_CHANGE, &connector);
+    code =
+        code ? code : ml_access_update(call, ML_CONNECTOR, &connector, draft->edits, &draft->count);
     /* One whose protocol is unknown can be repaired by naming a known one, and not used before. */
     bool repairs = !ml_connector_check_protocol(call->body, NULL);
     if (!code && !repairs) {
@@ -126,7 +125,6 @@ int32_t ml_update_connector(struct ml_call *call) {
     int32_t code = ml_settings_check_remote(call->settings, &call->error);
     code = code ? code : ml_call_read_body(call);
     code = code ? code : ml_connector_read(call, call->body, true, &draft);
-    code = code ? code : ml_access_check_inactive(call, call->body, "connector", ACCESS_SETTING);
     if (!code) {
         (void)pthread_mutex_lock(&call->plugin->references_lock);
         code = update_locked(call, &draft);
@@ -139,8 +137,11 @@ static int32_t delete_locked(struct ml_call *call) {
     int64_t count = 0;
     BASE_BUF_AUTO ids;
     base_buf_init(&ids, BASE_BUF_MAX_DEFAULT);
-    int32_t code =
-        ml_count(call->plugin, ML_MODEL, users_query(call, ""), &count, &ids, &call->error);
+    int32_t code = ml_access_require(call, ML_CONNECTOR, ml_call_id(call), ML_MAY_CHANGE);
+    if (code && code != BERTH_E_NOT_FOUND) {
+        return code;
+    }
+    code = ml_count(call->plugin, ML_MODEL, users_query(call, ""), &count, &ids, &call->error);
     if (!code && count > 0) {
         return ml_status(&call->error, 409,
                          "the connector is used by %lld model(s), delete them first or give them "

@@ -4,6 +4,7 @@
  *
  * A controller and the model's is_controller_enabled are written together.
  */
+#include "plugin/ml_remote/access.h"
 #include "plugin/ml_remote/controller.h"
 #include "plugin/ml_remote/documents.h"
 #include "plugin/ml_remote/handlers.h"
@@ -132,7 +133,7 @@ static int32_t create_once(struct ml_call *call) {
     base_buf_init(&source, BASE_BUF_MAX_DEFAULT);
     struct berth_str id = ml_call_id(call);
     int32_t code = read_limits(call, false, &limits);
-    code = code ? code : ml_document_get(call->plugin, ML_MODEL, id, &model, &call->error);
+    code = code ? code : ml_access_get(call, ML_MODEL, id, ML_MAY_CHANGE, &model);
     if (!code && json_string_is(json_get(model.root, "model_state"), BERTH_STR("DEPLOYING"))) {
         code = ml_status(&call->error, 409,
                          "the model [" BASE_FMT "] is being deployed, try again when it is done",
@@ -178,7 +179,7 @@ static int32_t update_once(struct ml_call *call) {
     base_buf_init(&source, BASE_BUF_MAX_DEFAULT);
     struct berth_str id = ml_call_id(call);
     int32_t code = read_limits(call, true, &limits);
-    code = code ? code : ml_document_get(call->plugin, ML_MODEL, id, &model, &call->error);
+    code = code ? code : ml_access_get(call, ML_MODEL, id, ML_MAY_CHANGE, &model);
     code = code ? code : find_controller(call, &old, &exists);
     if (!code && !exists) {
         code = ml_status(&call->error, 409,
@@ -214,9 +215,8 @@ int32_t ml_update_controller(struct ml_call *call) {
 int32_t ml_get_controller(struct ml_call *call) {
     ML_DOCUMENT_AUTO controller = {0};
     int32_t code = check_enabled(call);
-    code = code ? code
-                : ml_document_get(call->plugin, ML_CONTROLLER, ml_call_id(call), &controller,
-                                  &call->error);
+    code =
+        code ? code : ml_access_get(call, ML_CONTROLLER, ml_call_id(call), ML_MAY_USE, &controller);
     if (!code) {
         ml_document_show(ML_CONTROLLER, controller.root, &call->out);
     }
@@ -228,7 +228,7 @@ static int32_t delete_once(struct ml_call *call) {
     ML_DOCUMENT_AUTO old = {0};
     struct berth_str id = ml_call_id(call);
     int32_t code = ml_document_get(call->plugin, ML_CONTROLLER, id, &old, &call->error);
-    code = code ? code : ml_document_get(call->plugin, ML_MODEL, id, &model, &call->error);
+    code = code ? code : ml_access_get(call, ML_MODEL, id, ML_MAY_CHANGE, &model);
     struct berth_write_result result;
     code = code ? code
                 : write_both(call, &model, false,

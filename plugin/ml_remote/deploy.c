@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "plugin/ml_remote/deploy.h"
 
+#include "plugin/ml_remote/access.h"
 #include "plugin/ml_remote/catalogue.h"
 #include "plugin/ml_remote/handlers.h"
 #include "plugin/ml_remote/node_choice.h"
@@ -186,6 +187,7 @@ int32_t ml_deploy_model(struct ml_call *call) {
     int32_t code = ml_settings_check_remote(call->settings, &call->error);
     code = code ? code : ml_call_read_optional_body(call);
     code = code ? code : read_plan(call, &plan);
+    code = code ? code : ml_access_require(call, ML_MODEL, plan.model_id, ML_MAY_USE);
     code = code ? code : ml_deploy(call->plugin, call->settings, &plan, &deployment, &call->error);
     if (!code) {
         json_open_object(&call->out);

@@ -178,6 +178,30 @@ static int32_t make_controller(struct making *m, struct json_value model,
                               &d->controller, m->error);
 }
 
+/* Of its group, as it is now; when that changes, the model is made anew. */
+static int32_t make_access(struct making *m, struct json_value model) {
+    struct ml_deployed *d = m->deployed;
+    struct json_value group_id = json_get(model, "model_group_id");
+    ML_DOCUMENT_AUTO group = {0};
+    if (!json_is(group_id, JSON_STRING)) {
+        return BERTH_OK;
+    }
+    if (!json_string(group_id, &d->arena, &d->group_id)) {
+        return base_error_memory(m->error);
+    }
+    int32_t code = ml_document_get(m->plugin, ML_GROUP, d->group_id, &group, m->error);
+    if (code) {
+        return code == BERTH_E_NOT_FOUND ? BERTH_OK : code;
+    }
+    struct berth_str copy = base_arena_dup(&d->arena, group.stored->source);
+    JSON_DOC_AUTO doc = {0};
+    d->has_group = true;
+    return copy.ptr && json_parse(&doc, copy, 0, NULL) &&
+                   ml_access_load(json_root(&doc), &d->arena, &d->access)
+               ? BERTH_OK
+               : base_error_memory(m->error);
+}
+
 /* ---- the whole ---- */
 
 /* The text of the connector, kept by the deployed model. */
@@ -238,6 +262,7 @@ static int32_t create(struct making *m, struct berth_str id, struct json_value m
     code = code ? code : make_gate(m, before);
     code = code ? code : make_from_model(m, model, before);
     code = code ? code : make_controller(m, model, before);
+    code = code ? code : make_access(m, model);
     if (code) {
         ml_deployed_unref(deployed);
         return code;
@@ -258,6 +283,11 @@ int32_t ml_deployed_create_masked(struct ml_plugin *plugin, struct berth_str id,
                                   struct berth_error *error) {
     struct making m = {.plugin = plugin, .is_masked = true, .error = error};
     return create(&m, id, model, NULL, out_deployed);
+}
+
+bool ml_deployed_lets(const struct ml_deployed *deployed, const struct berth_user *user) {
+    return !user || user->is_admin || !deployed->group_id.ptr ||
+           (deployed->has_group && ml_access_may(ML_GROUP, ML_MAY_USE, &deployed->access, user));
 }
 
 struct ml_deployed *ml_deployed_ref(struct ml_deployed *deployed) {

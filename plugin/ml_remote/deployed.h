@@ -10,10 +10,10 @@
 
 #include <stdatomic.h>
 
+#include "plugin/ml_remote/access.h"
 #include "plugin/ml_remote/action.h"
 #include "plugin/ml_remote/client_config.h"
 #include "plugin/ml_remote/controller.h"
-#include "plugin/ml_remote/documents.h"
 #include "plugin/ml_remote/guardrails.h"
 #include "plugin/ml_remote/interface.h"
 #include "plugin/ml_remote/limiter.h"
@@ -35,6 +35,9 @@ struct ml_deployed {
     struct ml_path filter;
     /* Documents a call, as the connector's parameter says; ptr NULL: all. */
     struct berth_str step_text;
+    struct berth_str group_id; /* ptr NULL: none, and everybody may use it */
+    struct ml_access access;   /* of the group */
+    bool has_group;            /* that was there when this was made; else only administrators may */
     const struct ml_interface *interface; /* NULL: none */
     struct ml_guardrails guardrails;
     struct ml_limiter *limiter;       /* NULL: none */
@@ -51,6 +54,9 @@ struct ml_deployed {
 int32_t ml_deployed_create(struct ml_plugin *plugin, struct berth_str id, struct json_value model,
                            const struct ml_deployed *before, struct ml_deployed **out_deployed,
                            struct berth_error *error);
+
+/* Whether a user (NULL: access control is inactive) may use it. */
+bool ml_deployed_lets(const struct ml_deployed *deployed, const struct berth_user *user);
 
 /* The same for looking at: credentials are not opened, ML_MASK (credentials.h) stands in their
  * place. */

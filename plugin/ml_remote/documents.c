@@ -2,6 +2,7 @@
 #include "plugin/ml_remote/documents.h"
 
 #include "base/clock.h"
+#include "plugin/ml_remote/access.h"
 
 #include <stdio.h>
 
@@ -117,6 +118,10 @@ static const struct {
 
 struct berth_str ml_index(enum ml_kind kind) {
     return base_cstr(kinds[kind].index);
+}
+
+const char *ml_noun(enum ml_kind kind) {
+    return kinds[kind].noun;
 }
 
 int32_t ml_documents_declare(struct ml_plugin *plugin, struct berth_error *error) {
@@ -476,10 +481,12 @@ int32_t ml_search(struct ml_call *call, enum ml_kind kind) {
     base_buf_init(&body, BASE_BUF_MAX_DEFAULT);
     struct berth_search search = {.size = sizeof search,
                                   .index = ml_index(kind),
-                                  .body = with_source(call->view->body, &body)};
+                                  .body = with_source(call->view->body, &body),
+                                  .filter = ml_access_filter(call, kind)};
     const struct berth_text *answer = NULL;
-    int32_t code = body.error ? base_error_memory(&call->error)
-                              : plugin->store->search(plugin->host, &search, &answer, &call->error);
+    int32_t code = body.error || !search.filter.ptr
+                       ? base_error_memory(&call->error)
+                       : plugin->store->search(plugin->host, &search, &answer, &call->error);
     if (!code) {
         base_buf_str(&call->out, answer->text);
         plugin->store->text_release(answer);

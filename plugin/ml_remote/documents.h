@@ -20,6 +20,8 @@ enum ml_kind {
 };
 
 struct berth_str ml_index(enum ml_kind kind);
+/* What one of the kind is called in texts: "connector". */
+const char *ml_noun(enum ml_kind kind);
 
 /* Declares all indices. In start. */
 int32_t ml_documents_declare(struct ml_plugin *plugin, struct berth_error *error);
@@ -99,7 +101,7 @@ int32_t ml_count(struct ml_plugin *plugin, enum ml_kind kind, struct berth_str q
 /* The query {"term": {field: value}}, in the arena; ptr NULL without memory. */
 struct berth_str ml_term(struct base_arena *arena, const char *field, struct berth_str value);
 
-/* Answers a search of one kind with the call's body. */
+/* Answers a search of one kind with the call's body, in what the caller may use. */
 int32_t ml_search(struct ml_call *call, enum ml_kind kind);
 
 /* Milliseconds since 1970, as raw JSON in the arena. */

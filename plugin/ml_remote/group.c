@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "plugin/ml_remote/group.h"
 
+#include "plugin/ml_remote/access.h"
+
 #include <openssl/evp.h>
 #include <stdio.h>
 
@@ -41,7 +43,7 @@ static struct berth_str keep_edit(struct ml_call *call, struct json_value old,
 static int32_t next_version(struct ml_call *call, struct berth_str id,
                             struct ml_group_use *out_use) {
     ML_DOCUMENT_AUTO group = {0};
-    int32_t code = ml_document_get(call->plugin, ML_GROUP, id, &group, &call->error);
+    int32_t code = ml_access_get(call, ML_GROUP, id, ML_MAY_USE, &group);
     if (code) {
         return code;
     }
@@ -73,15 +75,19 @@ static int32_t make_group(struct ml_call *call, struct berth_str name, const cha
     call->plugin->store->generate_id(call->plugin->host, out_use->id);
     struct berth_str id = base_arena_dup(&call->arena, base_cstr(out_use->id));
     struct berth_str now = ml_now(&call->arena);
-    struct ml_edit edits[] = {
+    struct ml_edit edits[5 + ML_ACCESS_EDITS] = {
         {"name", ml_quote(&call->arena, name)},
         {"latest_version", BERTH_STR("1")},
-        {"access", BERTH_STR("\"public\"")},
         {"created_time", now},
         {"last_updated_time", now},
         {"description", description.ptr ? ml_quote(&call->arena, description) : base_str(NULL, 0)},
     };
-    struct berth_str source = keep_edit(call, JSON_NONE, edits, BASE_COUNT(edits));
+    size_t count = 5;
+    int32_t code = ml_access_default(call, ML_GROUP, edits, &count);
+    if (code) {
+        return code;
+    }
+    struct berth_str source = keep_edit(call, JSON_NONE, edits, count);
     struct berth_str refers = ml_group_name_source(call, name, id);
     struct berth_str kept_name = base_arena_dup(&call->arena, base_cstr(name_id));
     if (!id.ptr || !now.ptr || !edits[0].raw.ptr || !source.ptr || !refers.ptr || !kept_name.ptr) {

@@ -6,7 +6,6 @@
 #include "plugin/ml_remote/group.h"
 #include "plugin/ml_remote/handlers.h"
 
-#define ACCESS_SETTING "model_access_control_enabled"
 /* Attempts against registrations in the same group. */
 #define ATTEMPTS_MAX 8
 
@@ -23,26 +22,30 @@ static int32_t name_is_taken(struct ml_call *call, struct berth_str name, const 
 
 static int32_t store_new(struct ml_call *call, struct berth_str name,
                          struct berth_str description) {
+    struct ml_edit edits[5 + ML_ACCESS_EDITS];
+    size_t count = 0;
     struct berth_str id;
     struct berth_str now = ml_now(&call->arena);
-    int32_t code = ml_new_id(call, ML_GROUP, "model_group_id", &id);
+    int32_t code = ml_access_create(call, ML_GROUP, edits, &count);
+    code = code ? code : ml_new_id(call, ML_GROUP, "model_group_id", &id);
     if (code) {
         return code;
     }
-    struct ml_edit edits[] = {
+    const struct ml_edit own[] = {
         {"name", ml_quote(&call->arena, name)},
         {"latest_version", BERTH_STR("0")},
         {"description", description.ptr ? ml_quote(&call->arena, description) : base_str(NULL, 0)},
-        {"access", BERTH_STR("\"public\"")},
         {"created_time", now},
         {"last_updated_time", now},
     };
+    memcpy(edits + count, own, sizeof own);
+    count += BASE_COUNT(own);
     BASE_BUF_AUTO source;
     base_buf_init(&source, BASE_BUF_MAX_DEFAULT);
-    ml_document_edit(ML_GROUP, JSON_NONE, edits, BASE_COUNT(edits), &source);
+    ml_document_edit(ML_GROUP, JSON_NONE, edits, count, &source);
     struct berth_str holder = ml_group_name_source(call, name, id);
     char name_id[ML_NAME_ID_LENGTH + 1];
-    if (source.error || !now.ptr || !edits[0].raw.ptr || !holder.ptr ||
+    if (source.error || !now.ptr || !own[0].raw.ptr || !holder.ptr ||
         ml_group_name_id(name, name_id, &call->error)) {
         return base_error_memory(&call->error);
     }
@@ -72,13 +75,12 @@ int32_t ml_register_group(struct ml_call *call) {
     if (!code && base_str_empty(base_str_trim(name))) {
         code = ml_invalid(&call->error, "a model group needs a [name]");
     }
-    code = code ? code : ml_access_check_inactive(call, call->body, "model group", ACCESS_SETTING);
     return code ? code : store_new(call, name, description);
 }
 
 int32_t ml_get_group(struct ml_call *call) {
     ML_DOCUMENT_AUTO group = {0};
-    int32_t code = ml_document_get(call->plugin, ML_GROUP, ml_call_id(call), &group, &call->error);
+    int32_t code = ml_access_get(call, ML_GROUP, ml_call_id(call), ML_MAY_USE, &group);
     if (!code) {
         ml_document_show(ML_GROUP, group.root, &call->out);
     }
@@ -91,15 +93,16 @@ static int32_t update_once(struct ml_call *call, struct berth_str name, const ch
     ML_DOCUMENT_AUTO group = {0};
     struct berth_str id = ml_call_id(call);
     struct berth_str old_name;
-    int32_t code = ml_document_get(call->plugin, ML_GROUP, id, &group, &call->error);
+    struct ml_edit edits[3 + ML_ACCESS_EDITS] = {{"last_updated_time", ml_now(&call->arena)}};
+    size_t count = 1;
+    int32_t code = ml_access_get(call, ML_GROUP, id, ML_MAY_CHANGE, &group);
+    code = code ? code : ml_access_update(call, ML_GROUP, &group, edits, &count);
     if (code) {
         return code;
     }
     if (!json_string(json_get(group.root, "name"), &call->arena, &old_name)) {
         return base_error_memory(&call->error);
     }
-    struct ml_edit edits[3] = {{"last_updated_time", ml_now(&call->arena)}};
-    size_t count = 1;
     if (name.len) {
         edits[count++] = (struct ml_edit){"name", ml_quote(&call->arena, name)};
     }
@@ -132,7 +135,6 @@ int32_t ml_update_group(struct ml_call *call) {
     int32_t code = ml_call_read_body(call);
     code = code ? code : ml_call_text(call, call->body, "name", &name);
     code = code ? code : ml_call_text(call, call->body, "description", &description);
-    code = code ? code : ml_access_check_inactive(call, call->body, "model group", ACCESS_SETTING);
     if (code) {
         return code;
     }
@@ -161,8 +163,12 @@ static int32_t delete_locked(struct ml_call *call) {
     struct berth_str id = ml_call_id(call);
     BASE_BUF_AUTO ids;
     base_buf_init(&ids, BASE_BUF_MAX_DEFAULT);
-    int32_t code = ml_count(call->plugin, ML_MODEL, ml_term(&call->arena, "model_group_id", id),
-                            &count, &ids, &call->error);
+    int32_t code = ml_access_require(call, ML_GROUP, id, ML_MAY_CHANGE);
+    if (code && code != BERTH_E_NOT_FOUND) {
+        return code;
+    }
+    code = ml_count(call->plugin, ML_MODEL, ml_term(&call->arena, "model_group_id", id), &count,
+                    &ids, &call->error);
     if (!code && count > 0) {
         return ml_status(&call->error, 409,
                          "the model group has %lld model(s), delete them first: [" BASE_FMT "]",

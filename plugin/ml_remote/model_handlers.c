@@ -2,7 +2,7 @@
 /*
  * Models: get, delete, search; model_update.c updates them.
  */
-#include "plugin/ml_remote/documents.h"
+#include "plugin/ml_remote/access.h"
 #include "plugin/ml_remote/handlers.h"
 
 /* Attempts against other writers of the same model. */
@@ -10,7 +10,7 @@
 
 int32_t ml_get_model(struct ml_call *call) {
     ML_DOCUMENT_AUTO model = {0};
-    int32_t code = ml_document_get(call->plugin, ML_MODEL, ml_call_id(call), &model, &call->error);
+    int32_t code = ml_access_get(call, ML_MODEL, ml_call_id(call), ML_MAY_USE, &model);
     if (!code) {
         ml_document_show(ML_MODEL, model.root, &call->out);
     }
@@ -32,7 +32,7 @@ static bool is_deployed(struct json_value model) {
 static int32_t delete_once(struct ml_call *call) {
     ML_DOCUMENT_AUTO model = {0};
     struct berth_str id = ml_call_id(call);
-    int32_t code = ml_document_get(call->plugin, ML_MODEL, id, &model, &call->error);
+    int32_t code = ml_access_get(call, ML_MODEL, id, ML_MAY_CHANGE, &model);
     if (!code && is_deployed(model.root)) {
         code = ml_status(&call->error, 400,
                          "the model [" BASE_FMT "] is deployed, undeploy it first", BASE_ARG(id));

@@ -3,6 +3,7 @@
  * Changing a model: its texts, its options, its connector, its group. One that is deployed goes on
  * to be served, as it was until it is as it will be.
  */
+#include "plugin/ml_remote/access.h"
 #include "plugin/ml_remote/catalogue.h"
 #include "plugin/ml_remote/connector.h"
 #include "plugin/ml_remote/group.h"
@@ -93,6 +94,12 @@ static int32_t check_model(struct ml_call *call, const struct update *update,
         return ml_status(&call->error, 409,
                          "the model [" BASE_FMT "] is being deployed; it can be changed after that",
                          BASE_ARG(ml_call_id(call)));
+    }
+    int32_t code = update->connector_id.ptr
+                       ? ml_access_require(call, ML_CONNECTOR, update->connector_id, ML_MAY_USE)
+                       : BERTH_OK;
+    if (code && code != BERTH_E_NOT_FOUND) {
+        return code;
     }
     if (update->connector_id.ptr && has_own) {
         return ml_invalid(
@@ -194,7 +201,7 @@ static int32_t update_once(struct ml_call *call, const struct update *update) {
     BASE_BUF_AUTO source;
     base_buf_init(&source, BASE_BUF_MAX_DEFAULT);
     struct berth_str id = ml_call_id(call);
-    int32_t code = ml_document_get(call->plugin, ML_MODEL, id, &model, &call->error);
+    int32_t code = ml_access_get(call, ML_MODEL, id, ML_MAY_CHANGE, &model);
     code = code ? code : make_change(call, update, model.root, &change);
     if (code) {
         return code;

@@ -242,7 +242,12 @@ static void after_deploy(void *user, uint32_t index, void *context) {
 static void deploy(void *user) {
     struct ml_predict *p = user;
     struct ml_plugin *plugin = p->loop->plugin;
-    p->deploy_code = ml_deploy_automatically(plugin, p->model_id, &p->error);
+    struct ml_settings *settings = ml_settings_acquire(plugin);
+    p->deploy_code = ml_access_require_model(plugin, settings, p->request, p->model_id, &p->error);
+    ml_settings_release(settings);
+    if (!p->deploy_code) {
+        p->deploy_code = ml_deploy_automatically(plugin, p->model_id, &p->error);
+    }
     if (plugin->loop->post(plugin->host, p->loop->index, after_deploy, p)) {
         (void)base_error_memory(&p->error);
         (void)plugin->routes->reply_error(p->request, &p->error);
@@ -254,6 +259,10 @@ static int32_t check_model(struct ml_predict *p) {
     const struct ml_settings *settings = p->loop->settings;
     if (!settings->node_is_eligible) {
         return ml_settings_not_eligible(p->loop->plugin, settings, &p->error);
+    }
+    const struct berth_user *user = ml_access_user(p->loop->plugin, settings, p->request, ML_MODEL);
+    if (!ml_deployed_lets(p->deployed, user)) {
+        return ml_access_refuse(ML_MODEL, p->model_id, ML_MAY_USE, user, &p->error);
     }
     return p->deployed->is_enabled
                ? BERTH_OK

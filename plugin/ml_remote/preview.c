@@ -4,6 +4,7 @@
  *
  * No credential is opened for it: in its place the headers hold a mask.
  */
+#include "plugin/ml_remote/access.h"
 #include "plugin/ml_remote/deployed.h"
 #include "plugin/ml_remote/handlers.h"
 #include "plugin/ml_remote/predict.h"
@@ -332,8 +333,7 @@ int32_t ml_preview_model(struct ml_call *call) {
     ML_DOCUMENT_AUTO model = {0};
     int32_t code = ml_settings_check_remote(call->settings, &call->error);
     code = code ? code : ml_call_read_body(call);
-    code = code ? code
-                : ml_document_get(call->plugin, ML_MODEL, ml_call_id(call), &model, &call->error);
+    code = code ? code : ml_access_get(call, ML_MODEL, ml_call_id(call), ML_MAY_USE, &model);
     return code ? code : preview(call, ml_call_id(call), model.root);
 }
 
@@ -344,6 +344,7 @@ int32_t ml_preview_connector(struct ml_call *call) {
     base_buf_init(&model, BASE_BUF_MAX_DEFAULT);
     int32_t code = ml_settings_check_remote(call->settings, &call->error);
     code = code ? code : ml_call_read_body(call);
+    code = code ? code : ml_access_require(call, ML_CONNECTOR, ml_call_id(call), ML_MAY_USE);
     json_open_object(&model);
     json_member_string(&model, "connector_id", ml_call_id(call));
     json_close_object(&model);

@@ -4,6 +4,7 @@
  * the predictions that are under way.
  */
 #include "base/clock.h"
+#include "plugin/ml_remote/access.h"
 #include "plugin/ml_remote/catalogue.h"
 #include "plugin/ml_remote/handlers.h"
 #include "plugin/ml_remote/task.h"
@@ -325,6 +326,32 @@ static void note_models_of_tasks(struct profile *p) {
     }
 }
 
+/* Whether the caller may use a model; of one that is gone, as of one that is not theirs. */
+static bool may_use(struct ml_call *call, struct berth_str model_id) {
+    return ml_access_require(call, ML_MODEL, model_id, ML_MAY_USE) == BERTH_OK;
+}
+
+/* What others may not use is left out, as if it were not there. */
+static void leave_out(struct profile *p) {
+    uint32_t models = 0;
+    uint32_t tasks = 0;
+    if (!ml_access_user(p->call->plugin, p->call->settings, p->call->request, ML_MODEL)) {
+        return;
+    }
+    for (uint32_t i = 0; i < p->id_count; i++) {
+        if (may_use(p->call, p->ids[i])) {
+            p->ids[models++] = p->ids[i];
+        }
+    }
+    for (uint32_t i = 0; i < p->report.running_listed; i++) {
+        if (may_use(p->call, p->report.running[i].model_id)) {
+            p->report.running[tasks++] = p->report.running[i];
+        }
+    }
+    p->id_count = models;
+    p->report.running_listed = tasks;
+}
+
 static int32_t put_profile(struct profile *p) {
     struct ml_call *call = p->call;
     int32_t code = BERTH_OK;
@@ -335,6 +362,7 @@ static int32_t put_profile(struct profile *p) {
     if (p->no_memory) {
         return base_error_memory(&call->error);
     }
+    leave_out(p);
     json_open_object(&call->out);
     if (p->by_model && p->id_count) {
         code = put_models(p);

@@ -87,6 +87,15 @@ static int32_t read_connector(struct ml_call *call, struct registration *r) {
     return code;
 }
 
+/*
+ * A model has the access of its group: what a body says of it has no effect, also where access
+ * control is active.
+ */
+static int32_t check_access_members(struct ml_call *call) {
+    bool is_active = ml_access_user(call->plugin, call->settings, call->request, ML_GROUP);
+    return is_active ? BERTH_OK : ml_access_check_inactive(call, ML_GROUP);
+}
+
 /* is_enabled has no say here, as it never had: a model begins enabled. */
 static int32_t read_registration(struct ml_call *call, struct registration *r) {
     int32_t code = ml_call_text(call, call->body, "name", &r->name);
@@ -99,16 +108,13 @@ static int32_t read_registration(struct ml_call *call, struct registration *r) {
     code = code ? code : ml_call_text(call, call->body, "model_group_id", &r->group_id);
     code = code ? code : ml_model_options_read(call, &r->options);
     code = code ? code : read_connector(call, r);
-    return code ? code
-                : ml_access_check_inactive(call, call->body, "model group",
-                                           "model_access_control_enabled");
+    return code ? code : check_access_members(call);
 }
 
 /* A connector that models refer to must be there, and be one that can predict. */
 static int32_t check_stored_connector(struct ml_call *call, const struct registration *r) {
     ML_DOCUMENT_AUTO connector = {0};
-    int32_t code =
-        ml_document_get(call->plugin, ML_CONNECTOR, r->connector_id, &connector, &call->error);
+    int32_t code = ml_access_get(call, ML_CONNECTOR, r->connector_id, ML_MAY_USE, &connector);
     return code ? code : ml_connector_check_protocol(connector.root, &call->error);
 }
 

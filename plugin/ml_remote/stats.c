@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "plugin/ml_remote/stats.h"
 
+#include "plugin/ml_remote/access.h"
 #include "plugin/ml_remote/catalogue.h"
 #include "plugin/ml_remote/task.h"
 #include "plugin/ml_remote/usage_report.h"
@@ -189,8 +190,14 @@ static bool wants_model(const struct ml_stats_query *query, struct berth_str id)
     return !json_present(ids);
 }
 
-static void put_actions(struct base_buf *out, const struct ml_stats_query *query,
+/* Of models that the caller may not use, nothing is told. */
+static bool may_see(struct ml_call *call, struct berth_str id) {
+    return ml_access_require(call, ML_MODEL, id, ML_MAY_USE) == BERTH_OK;
+}
+
+static void put_actions(struct ml_call *call, const struct ml_stats_query *query,
                         const struct ml_usage_report *report) {
+    struct base_buf *out = &call->out;
     if (query->algorithms && query->remote && has_counts(query, report->totals)) {
         json_key(out, "algorithms");
         json_open_object(out);
@@ -203,7 +210,8 @@ static void put_actions(struct base_buf *out, const struct ml_stats_query *query
     bool some = false;
     for (uint32_t i = 0; i < report->model_count && query->models; i++) {
         const struct ml_model_report *model = &report->models[i];
-        if (!wants_model(query, model->id) || !has_counts(query, model->counts)) {
+        if (!wants_model(query, model->id) || !has_counts(query, model->counts) ||
+            !may_see(call, model->id)) {
             continue;
         }
         if (!some) {
@@ -242,7 +250,7 @@ static int32_t put_node(struct ml_call *call, const struct ml_stats_query *query
                 json_member_u64(out, rows[i].name, rows[i].figure(&figures));
             }
         }
-        put_actions(out, query, &report);
+        put_actions(call, query, &report);
         json_close_object(out);
     }
     ml_usage_report_deinit(&report);

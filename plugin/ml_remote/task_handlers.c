@@ -2,6 +2,7 @@
 /*
  * Tasks: get, cancel, delete, search.
  */
+#include "plugin/ml_remote/access.h"
 #include "plugin/ml_remote/batch.h"
 #include "plugin/ml_remote/handlers.h"
 
@@ -9,7 +10,7 @@
 
 static int32_t show(struct ml_call *call) {
     ML_DOCUMENT_AUTO task = {0};
-    int32_t code = ml_document_get(call->plugin, ML_TASK, ml_call_id(call), &task, &call->error);
+    int32_t code = ml_access_get(call, ML_TASK, ml_call_id(call), ML_MAY_USE, &task);
     if (!code) {
         ml_document_show(ML_TASK, task.root, &call->out);
     }
@@ -35,7 +36,7 @@ static int32_t ask(struct ml_call *call, struct json_value task, enum ml_action_
 /* Of a job that has not ended, what the service says of it now. */
 int32_t ml_get_task(struct ml_call *call) {
     ML_DOCUMENT_AUTO task = {0};
-    int32_t code = ml_document_get(call->plugin, ML_TASK, ml_call_id(call), &task, &call->error);
+    int32_t code = ml_access_get(call, ML_TASK, ml_call_id(call), ML_MAY_USE, &task);
     if (code) {
         return code;
     }
@@ -69,8 +70,7 @@ int32_t ml_cancel_task(struct ml_call *call) {
     ML_DOCUMENT_AUTO task = {0};
     const struct ml_follow follow = {.then = after_cancel};
     int32_t code = ml_settings_check_remote(call->settings, &call->error);
-    code =
-        code ? code : ml_document_get(call->plugin, ML_TASK, ml_call_id(call), &task, &call->error);
+    code = code ? code : ml_access_get(call, ML_TASK, ml_call_id(call), ML_MAY_USE, &task);
     if (!code && !ml_batch_is_job(task.root)) {
         code =
             ml_invalid(&call->error,
@@ -86,7 +86,7 @@ int32_t ml_cancel_task(struct ml_call *call) {
 int32_t ml_delete_task(struct ml_call *call) {
     ML_DOCUMENT_AUTO task = {0};
     struct berth_str id = ml_call_id(call);
-    int32_t code = ml_document_get(call->plugin, ML_TASK, id, &task, &call->error);
+    int32_t code = ml_access_get(call, ML_TASK, id, ML_MAY_CHANGE, &task);
     if (!code && json_string_is(json_get(task.root, "state"), BERTH_STR("RUNNING"))) {
         code = ml_invalid(&call->error, "the task [" BASE_FMT "] is running", BASE_ARG(id));
     }

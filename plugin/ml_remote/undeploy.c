@@ -2,6 +2,7 @@
 /*
  * Undeploying, by a client's wish or because the node may not run models any more.
  */
+#include "plugin/ml_remote/access.h"
 #include "plugin/ml_remote/catalogue.h"
 #include "plugin/ml_remote/deploy.h"
 #include "plugin/ml_remote/handlers.h"
@@ -129,6 +130,7 @@ int32_t ml_undeploy_model(struct ml_call *call) {
     struct berth_str model_id = ml_call_id(call);
     int32_t code = ml_call_read_optional_body(call);
     code = code ? code : read_nodes(call, &from);
+    code = code ? code : ml_access_require(call, ML_MODEL, model_id, ML_MAY_USE);
     code = code ? code : ml_undeploy(call->plugin, model_id, from, &was_deployed, &call->error);
     code = code ? code : open_answer(call);
     if (!code) {
@@ -150,7 +152,8 @@ static int32_t undeploy_list(struct ml_call *call, struct json_value list,
         if (!json_string(v, &call->arena, &model_id)) {
             return base_error_memory(&call->error);
         }
-        code = ml_undeploy(call->plugin, model_id, from, &was_deployed, &call->error);
+        code = ml_access_require(call, ML_MODEL, model_id, ML_MAY_USE);
+        code = code ? code : ml_undeploy(call->plugin, model_id, from, &was_deployed, &call->error);
         code = code == BERTH_E_NOT_FOUND ? BERTH_OK : code;
         put_outcome(call, model_id, was_deployed);
     }

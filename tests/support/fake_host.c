@@ -491,6 +491,30 @@ static const struct berth_node local_node = {.size = sizeof local_node,
                                              .roles = roles,
                                              .role_count = BASE_COUNT(roles)};
 
+/* ---- identity ---- */
+
+static int32_t identity_user(struct berth_request *request, const struct berth_user **out_user) {
+    if (!request->user) {
+        return BERTH_E_NOT_FOUND;
+    }
+    *out_user = request->user;
+    return BERTH_OK;
+}
+
+static int32_t identity_may(struct berth_request *request, struct berth_str permission) {
+    (void)request;
+    (void)permission;
+    return BERTH_OK;
+}
+
+static const struct berth_identity_v1 identity_v1 = {
+    .size = sizeof identity_v1,
+    .user = identity_user,
+    .may = identity_may,
+};
+
+/* ---- the host ---- */
+
 void fake_host_init(struct fake_host *h) {
     memset(h, 0, sizeof *h);
     h->host = (struct berth_host){.size = sizeof h->host,
@@ -511,6 +535,7 @@ void fake_host_init(struct fake_host *h) {
     p->worker = &worker_v1;
     p->secrets = &secrets_v1;
     p->log = &log_v1;
+    p->identity = &identity_v1;
     (void)pthread_mutex_init(&p->settings_lock, NULL);
     (void)pthread_mutex_init(&p->references_lock, NULL);
     (void)pthread_mutex_init(&p->auto_deploy_lock, NULL);

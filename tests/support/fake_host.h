@@ -29,6 +29,7 @@ struct berth_request {
     struct berth_error error; /* of reply_error */
     berth_request_fn on_cancel;
     void *cancel_user;
+    const struct berth_user *user; /* who makes it; NULL: the host has no users */
 };
 
 struct fake_setting {

@@ -58,6 +58,7 @@ static void makes_a_group_of_the_models_name_once(void **state) {
     struct berth_error error;
     char name_id[ML_NAME_ID_LENGTH + 1];
     fake_host_init(&host);
+    fake_host_start(&host);
     for (int64_t version = 1; version <= 3; version++) {
         assert_int_equal(take(&host, NULL, "chat \"x\"", &use, &error), BERTH_OK);
         assert_int_equal(use.version, version);
@@ -81,6 +82,7 @@ static void takes_the_next_version_of_a_group(void **state) {
     struct ml_group_use use;
     struct berth_error error;
     fake_host_init(&host);
+    fake_host_start(&host);
     fake_host_put(&host, GROUPS, "g", "{\"name\":\"n\",\"latest_version\":41,\"created_time\":5}");
     assert_int_equal(take(&host, "g", "ignored", &use, &error), BERTH_OK);
     assert_int_equal(use.version, 42);
@@ -99,6 +101,7 @@ static void gives_no_version_twice(void **state) {
     struct ml_group_use first;
     struct ml_group_use second;
     fake_host_init(&host);
+    fake_host_start(&host);
     fake_host_put(&host, GROUPS, "g", "{\"name\":\"n\",\"latest_version\":1}");
     const struct {
         const char *group_id;
@@ -127,6 +130,7 @@ static void survives_each_failed_allocation(void **state) {
     (void)state;
     struct fake_host host;
     fake_host_init(&host);
+    fake_host_start(&host);
     fake_host_put(&host, GROUPS, "g", "{\"name\":\"n\",\"latest_version\":1}");
     const char *const ids[] = {"g", NULL};
     for (size_t i = 0; i < BASE_COUNT(ids); i++) {
