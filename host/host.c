@@ -29,6 +29,7 @@ struct host {
     int lock_fd;
     struct nodes *nodes;
     struct secrets *secrets;
+    struct security *security; /* NULL: there are no users */
     struct store *store;
     struct loop_group *loops;
     struct worker_pool *workers;
@@ -152,6 +153,16 @@ static int32_t start_nodes(struct host *host, struct berth_error *error) {
     return code;
 }
 
+static int32_t start_security(struct host *host, struct berth_error *error) {
+    char directory[PATH_MAX];
+    (void)snprintf(directory, sizeof directory, BASE_FMT, BASE_ARG(host->node.security_directory));
+    struct security_options options = {.directory = directory,
+                                       .loops = host->loops,
+                                       .workers = host->workers,
+                                       .cache_ms = host->node.security_cache_ms};
+    return directory[0] ? security_create(&options, &host->security, error) : BERTH_OK;
+}
+
 static int32_t start_threads(struct host *host, struct berth_error *error) {
     struct machine_info machine;
     machine_read(&machine);
@@ -160,8 +171,11 @@ static int32_t start_threads(struct host *host, struct berth_error *error) {
     code = code ? code
                 : worker_pool_create(host->node.worker_threads, host->node.worker_queue,
                                      &host->workers, error);
-    struct router_options options = {
-        .loops = host->loops, .workers = host->workers, .compression = host->node.compression};
+    code = code ? code : start_security(host, error);
+    struct router_options options = {.loops = host->loops,
+                                     .workers = host->workers,
+                                     .security = host->security,
+                                     .compression = host->node.compression};
     code = code ? code : router_create(&options, &host->router, error);
     return code ? code : loop_group_start(host->loops, error);
 }
@@ -234,6 +248,7 @@ static int32_t start_plugins(struct host *host, struct berth_error *error) {
         .server = host->server,
         .workers = host->workers,
         .router = host->router,
+        .security = host->security,
         .cluster_name = host->node.cluster_name,
         .cluster_uuid = host->cluster_uuid,
         .compatibility_version = host->node.compatibility_version,
@@ -284,6 +299,10 @@ int32_t host_listen(struct host *host, struct berth_error *error) {
     return code;
 }
 
+int32_t host_reload_users(struct host *host, struct berth_error *error) {
+    return host->security ? security_reload(host->security, error) : BERTH_OK;
+}
+
 void host_destroy(struct host *host) {
     if (!host) {
         return;
@@ -310,6 +329,7 @@ void host_destroy(struct host *host) {
     plugins_destroy(host->plugins);
     route_set_deinit(&host->routes);
     router_destroy(host->router);
+    security_destroy(host->security);
     worker_pool_destroy(host->workers);
     loop_group_destroy(host->loops);
     nodes_destroy(host->nodes);

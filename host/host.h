@@ -20,6 +20,9 @@ int32_t host_create(struct settings_layer *file, struct log *log, struct host **
 /* Listens; from here on requests are answered. */
 int32_t host_listen(struct host *host, struct berth_error *error);
 
+/* Reads the users again; without any, it does nothing. On failure they stay as they were. */
+int32_t host_reload_users(struct host *host, struct berth_error *error);
+
 /*
  * Stops listening, lets requests in flight finish within the time of node.shutdown_timeout, stops
  * the plugins, closes the store. NULL is allowed.

@@ -4,6 +4,7 @@
 #include "host/cli/config.h"
 #include "host/cli/node_settings.h"
 #include "host/host.h"
+#include "host/security/password.h"
 #include "host/version.h"
 
 #include <getopt.h>
@@ -144,7 +145,27 @@ static void block_signals(sigset_t *out_set) {
     (void)sigemptyset(out_set);
     (void)sigaddset(out_set, SIGTERM);
     (void)sigaddset(out_set, SIGINT);
+    (void)sigaddset(out_set, SIGHUP);
     (void)pthread_sigmask(SIG_BLOCK, out_set, NULL);
+}
+
+static void reload(struct host *host, struct log *log) {
+    struct berth_error error = BASE_ERROR_INIT;
+    if (host_reload_users(host, &error)) {
+        LOG(log, BERTH_LOG_ERROR, "users_not_reloaded",
+            LOG_FIELD("reason", base_cstr(error.message)));
+    } else {
+        LOG(log, BERTH_LOG_INFO, "users_reloaded", LOG_FIELD("signal", BERTH_STR("SIGHUP")));
+    }
+}
+
+/* SIGHUP reads the users again, the others end the node. */
+static int wait_for_end(const sigset_t *signals, struct host *host, struct log *log) {
+    int number = 0;
+    while (sigwait(signals, &number) == 0 && number == SIGHUP) {
+        reload(host, log);
+    }
+    return number;
 }
 
 static int serve(const struct options *options) {
@@ -163,8 +184,7 @@ static int serve(const struct options *options) {
     code = code ? code : host_listen(host, &error);
     int status = code ? report(options, &error) : CLI_OK;
     if (!code) {
-        int signal_number = 0;
-        (void)sigwait(&signals, &signal_number);
+        int signal_number = wait_for_end(&signals, host, &log);
         LOG(&log, BERTH_LOG_INFO, "stopping",
             LOG_FIELD("signal", base_cstr(signal_number == SIGTERM ? "SIGTERM" : "SIGINT")));
     }
@@ -222,6 +242,27 @@ static int check_config(const struct options *options) {
     return CLI_OK;
 }
 
+/* ---- hash-password ---- */
+
+/* From a pipe or a terminal; a password on the command line would be seen by all. */
+static int hash_password(const struct options *options) {
+    char line[256];
+    char hash[PASSWORD_HASH_LENGTH + 1];
+    struct berth_error error = BASE_ERROR_INIT;
+    (void)options;
+    if (!fgets(line, sizeof line, stdin)) {
+        return fail("the password is read from standard input, and there is none");
+    }
+    line[strcspn(line, "\r\n")] = '\0';
+    int32_t code = password_hash(base_cstr(line), PASSWORD_COST_DEFAULT, hash, &error);
+    explicit_bzero(line, sizeof line);
+    if (code) {
+        return fail("%s", error.message);
+    }
+    (void)puts(hash);
+    return CLI_OK;
+}
+
 /* ---- the command line ---- */
 
 static const struct {
@@ -231,6 +272,8 @@ static const struct {
 } commands[] = {
     {"serve", "run a node until SIGTERM or SIGINT", serve},
     {"check-config", "read the configuration and try the plugins, without listening", check_config},
+    {"hash-password", "make a hash for internal_users.yml of a password on standard input",
+     hash_password},
 };
 
 static int help(void) {

@@ -74,6 +74,13 @@ static const struct row rows[] = {
      "Authorities of the clients' certificates, PEM; empty: clients are not asked for one."},
     {"plugins.security.ssl.http.clientauth_mode", BERTH_SETTING_TEXT, false, false, "OPTIONAL", 0,
      0, "REQUIRE a client certificate, or take one as OPTIONAL."},
+    {"plugins.security.config_dir", BERTH_SETTING_TEXT, true, false, "", 0, 0,
+     "The directory of internal_users.yml, roles.yml, roles_mapping.yml and action_groups.yml; "
+     "empty: there are no users, and everything is open."},
+    {"plugins.security.cache.ttl", BERTH_SETTING_TIME, false, false, "1m", 0, MS(86400),
+     "How long a password that was right is believed without being checked again."},
+    {"plugins.security.disabled", BERTH_SETTING_BOOL, false, false, "false", 0, 0,
+     "Serve without users, or without TLS, on addresses that others reach."},
     {"worker.threads", BERTH_SETTING_INT, false, false, "8", 1, 1024,
      "Threads for what may block, such as writing documents."},
     {"worker.queue", BERTH_SETTING_INT, false, false, "1000", 1, 1e6,
@@ -181,6 +188,12 @@ static void read_limits(const struct berth_settings_view *view, struct http_limi
     }
 }
 
+/* Addresses that no other machine reaches. */
+static bool is_loopback(struct berth_str host) {
+    return base_str_starts(host, BERTH_STR("127.")) || base_str_is(host, "::1") ||
+           base_str_is(host, "[::1]") || base_str_is(host, "localhost");
+}
+
 static int32_t check(const struct node_settings *s, struct berth_str sync,
                      struct berth_str client_mode, struct berth_error *error) {
     static const char *const levels[] = {"debug", "info", "warn", "error"};
@@ -211,6 +224,14 @@ static int32_t check(const struct node_settings *s, struct berth_str sync,
                           "[plugins.security.ssl.http.enabled] needs [pemcert_filepath] and "
                           "[pemkey_filepath] beside it");
     }
+    if (!is_loopback(s->http_host) && !s->open_to_all && (!s->tls || !s->security_directory.len)) {
+        return base_error(error, BERTH_E_INVALID,
+                          "others reach [http.host] " BASE_FMT
+                          ", where a node has users [plugins.security.config_dir] and TLS "
+                          "[plugins.security.ssl.http.enabled]; [plugins.security.disabled] true "
+                          "goes without",
+                          BASE_ARG(s->http_host));
+    }
     if (s->tls_client_required && !s->tls_ca.len) {
         return base_error(error, BERTH_E_INVALID,
                           "[clientauth_mode] REQUIRE needs [pemtrustedcas_filepath] beside it");
@@ -233,6 +254,9 @@ int32_t node_settings_read(const struct berth_settings_view *view, struct node_s
         .tls_key = text_of(view, "plugins.security.ssl.http.pemkey_filepath"),
         .tls_key_password = text_of(view, "plugins.security.ssl.http.pemkey_password"),
         .tls_ca = text_of(view, "plugins.security.ssl.http.pemtrustedcas_filepath"),
+        .security_directory = text_of(view, "plugins.security.config_dir"),
+        .security_cache_ms = number_of(view, "plugins.security.cache.ttl"),
+        .open_to_all = number_of(view, "plugins.security.disabled"),
         .worker_threads = (uint32_t)number_of(view, "worker.threads"),
         .worker_queue = (uint32_t)number_of(view, "worker.queue"),
         .store_refresh_interval_ms = number_of(view, "store.refresh_interval"),

@@ -34,6 +34,9 @@ struct node_settings {
     struct berth_str tls_key_password;
     struct berth_str tls_ca;
     bool tls_client_required;
+    struct berth_str security_directory; /* empty: there are no users */
+    uint64_t security_cache_ms;
+    bool open_to_all; /* without users or TLS, on other addresses than loopback too */
     uint32_t worker_threads;
     uint32_t worker_queue;
     bool store_sync_full;

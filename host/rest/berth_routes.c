@@ -131,8 +131,10 @@ static void get_metrics(void *user, struct berth_request *request,
 int32_t rest_add_berth(struct route_set *set, struct rest_context *context,
                        struct berth_error *error) {
     static const struct rest_route routes[] = {
-        {"GET", "/_berth/plugins", BERTH_ROUTE_WORKER, BERTH_BODY_NONE, get_plugins, NULL},
-        {"GET", "/_berth/metrics", BERTH_ROUTE_WORKER, BERTH_BODY_NONE, get_metrics, NULL},
+        {"GET", "/_berth/plugins", BERTH_ROUTE_WORKER, BERTH_BODY_NONE,
+         "cluster:monitor/berth/plugins", get_plugins, NULL},
+        {"GET", "/_berth/metrics", BERTH_ROUTE_WORKER, BERTH_BODY_NONE,
+         "cluster:monitor/berth/metrics", get_metrics, NULL},
     };
     return rest_add_table(set, routes, BASE_COUNT(routes), context, error);
 }

@@ -133,8 +133,10 @@ static void get_nodes(void *user, struct berth_request *request,
 int32_t rest_add_cat(struct route_set *set, struct rest_context *context,
                      struct berth_error *error) {
     static const struct rest_route routes[] = {
-        {"GET", "/_cat/nodes", BERTH_ROUTE_WORKER, BERTH_BODY_NONE, get_nodes, cat_query},
-        {"GET", "/_cat/plugins", BERTH_ROUTE_WORKER, BERTH_BODY_NONE, get_plugins, cat_query},
+        {"GET", "/_cat/nodes", BERTH_ROUTE_WORKER, BERTH_BODY_NONE, "cluster:monitor/nodes/info",
+         get_nodes, cat_query},
+        {"GET", "/_cat/plugins", BERTH_ROUTE_WORKER, BERTH_BODY_NONE, "cluster:monitor/nodes/info",
+         get_plugins, cat_query},
     };
     return rest_add_table(set, routes, BASE_COUNT(routes), context, error);
 }

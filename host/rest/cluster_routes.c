@@ -243,11 +243,12 @@ int32_t rest_add_cluster(struct route_set *set, struct rest_context *context,
         "cluster_manager_timeout", "master_timeout",   NULL,
     };
     static const struct rest_route routes[] = {
-        {"GET", "/_cluster/health", BERTH_ROUTE_LOOP, BERTH_BODY_NONE, get_health, health_query},
-        {"GET", "/_cluster/settings", BERTH_ROUTE_WORKER, BERTH_BODY_NONE, get_settings,
-         settings_query},
-        {"PUT", "/_cluster/settings", BERTH_ROUTE_WORKER, BERTH_BODY_ALLOWED, put_settings,
-         settings_query},
+        {"GET", "/_cluster/health", BERTH_ROUTE_LOOP, BERTH_BODY_NONE, "cluster:monitor/health",
+         get_health, health_query},
+        {"GET", "/_cluster/settings", BERTH_ROUTE_WORKER, BERTH_BODY_NONE, "cluster:monitor/state",
+         get_settings, settings_query},
+        {"PUT", "/_cluster/settings", BERTH_ROUTE_WORKER, BERTH_BODY_ALLOWED,
+         "cluster:admin/settings/update", put_settings, settings_query},
     };
     return rest_add_table(set, routes, BASE_COUNT(routes), context, error);
 }

@@ -41,8 +41,8 @@ static void get_main(void *user, struct berth_request *request,
 int32_t rest_add_main(struct route_set *set, struct rest_context *context,
                       struct berth_error *error) {
     static const struct rest_route routes[] = {
-        {"GET", "/", BERTH_ROUTE_LOOP, BERTH_BODY_NONE, get_main, NULL},
-        {"HEAD", "/", BERTH_ROUTE_LOOP, BERTH_BODY_NONE, get_main, NULL},
+        {"GET", "/", BERTH_ROUTE_LOOP, BERTH_BODY_NONE, "cluster:monitor/main", get_main, NULL},
+        {"HEAD", "/", BERTH_ROUTE_LOOP, BERTH_BODY_NONE, "cluster:monitor/main", get_main, NULL},
     };
     return rest_add_table(set, routes, BASE_COUNT(routes), context, error);
 }

@@ -313,15 +313,17 @@ int32_t rest_add_nodes(struct route_set *set, struct rest_context *context,
                                         "fielddata_fields",
                                         "include_segment_file_sizes",
                                         NULL};
-#define NODE_ROUTE(path, handle) {"GET", path, BERTH_ROUTE_WORKER, BERTH_BODY_NONE, handle, query}
+#define NODE_ROUTE(path, action, handle)                                                           \
+    {"GET",  path, BERTH_ROUTE_WORKER, BERTH_BODY_NONE, "cluster:monitor/nodes/" action,           \
+     handle, query}
     static const struct rest_route routes[] = {
-        NODE_ROUTE("/_nodes", get_nodes),
-        NODE_ROUTE("/_nodes/{node_id}", get_nodes),
-        NODE_ROUTE("/_nodes/{node_id}/{metric}", get_nodes),
-        NODE_ROUTE("/_nodes/stats", get_stats),
-        NODE_ROUTE("/_nodes/stats/{metric}", get_stats),
-        NODE_ROUTE("/_nodes/{node_id}/stats", get_node_stats),
-        NODE_ROUTE("/_nodes/{node_id}/stats/{metric}", get_node_stats),
+        NODE_ROUTE("/_nodes", "info", get_nodes),
+        NODE_ROUTE("/_nodes/{node_id}", "info", get_nodes),
+        NODE_ROUTE("/_nodes/{node_id}/{metric}", "info", get_nodes),
+        NODE_ROUTE("/_nodes/stats", "stats", get_stats),
+        NODE_ROUTE("/_nodes/stats/{metric}", "stats", get_stats),
+        NODE_ROUTE("/_nodes/{node_id}/stats", "stats", get_node_stats),
+        NODE_ROUTE("/_nodes/{node_id}/stats/{metric}", "stats", get_node_stats),
     };
 #undef NODE_ROUTE
     return rest_add_table(set, routes, BASE_COUNT(routes), context, error);

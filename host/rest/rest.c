@@ -18,6 +18,7 @@ int32_t rest_add_table(struct route_set *set, const struct rest_route *table, si
                                     .query_count = queries,
                                     .method = base_cstr(table[i].method),
                                     .path = base_cstr(table[i].path),
+                                    .permission = base_cstr(table[i].permission),
                                     .query = query,
                                     .handle = table[i].handle,
                                     .user = context};
@@ -30,7 +31,8 @@ int32_t rest_add_routes(struct route_set *set, struct rest_context *context,
                         struct berth_error *error) {
     static int32_t (*const families[])(struct route_set *, struct rest_context *,
                                        struct berth_error *) = {
-        rest_add_main, rest_add_cluster, rest_add_nodes, rest_add_cat, rest_add_berth,
+        rest_add_main, rest_add_cluster, rest_add_nodes,
+        rest_add_cat,  rest_add_berth,   rest_add_security,
     };
     int32_t code = BERTH_OK;
     for (size_t i = 0; i < BASE_COUNT(families) && !code; i++) {

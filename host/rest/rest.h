@@ -19,6 +19,7 @@ struct rest_context {
     struct http_server *server;
     struct worker_pool *workers;
     struct router *router;
+    struct security *security; /* NULL: there are no users */
     struct berth_str cluster_name;
     const char *cluster_uuid;
     struct berth_str compatibility_version;
@@ -37,6 +38,7 @@ struct rest_route {
     const char *path;
     uint32_t kind;
     uint32_t body;
+    const char *permission; /* as OpenSearch names the action; NULL: whoever is known */
     berth_route_fn handle;
     const char *const *query; /* names, up to a NULL; NULL: none */
 };
@@ -54,6 +56,9 @@ int32_t rest_add_cat(struct route_set *set, struct rest_context *context,
                      struct berth_error *error);
 int32_t rest_add_berth(struct route_set *set, struct rest_context *context,
                        struct berth_error *error);
+
+int32_t rest_add_security(struct route_set *set, struct rest_context *context,
+                          struct berth_error *error);
 
 /* "ip:port" without the port. */
 struct berth_str rest_host_of(struct berth_str address);

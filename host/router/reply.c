@@ -300,6 +300,25 @@ void rest_reply_plain_error(struct berth_request *request, uint32_t status, cons
                                                       .part_count = 1});
 }
 
+void rest_reply_unauthorized(struct berth_request *request) {
+    static const struct berth_header challenge = {
+        BERTH_STR_INIT("www-authenticate"),
+        BERTH_STR_INIT("Basic realm=\"Berth\", charset=\"UTF-8\"")};
+    struct berth_error error = BASE_ERROR_INIT;
+    BASE_BUF_AUTO body;
+    base_buf_init(&body, BASE_BUF_MAX_DEFAULT);
+    (void)base_error_rest(&error, BERTH_E_DENIED, 401, "security_exception",
+                          "a name and a password are needed, and those sent are none, or wrong");
+    rest_put_error(&body, &error);
+    struct berth_str part = base_buf_view(&body);
+    (void)router_reply(request, &(struct berth_reply){.size = sizeof(struct berth_reply),
+                                                      .status = 401,
+                                                      .headers = &challenge,
+                                                      .header_count = 1,
+                                                      .parts = &part,
+                                                      .part_count = 1});
+}
+
 void router_reply_json(struct berth_request *request, uint32_t status,
                        const struct base_buf *body) {
     struct berth_str part = base_buf_view(body);

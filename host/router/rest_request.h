@@ -41,6 +41,7 @@ struct berth_request {
     struct shape shape;
     struct berth_str format;
     bool error_trace;
+    struct security_caller *caller; /* who makes it; NULL: there are no users, or not known yet */
     atomic_int state;
     berth_request_fn on_cancel;
     void *cancel_user;
@@ -70,6 +71,9 @@ struct router {
 /* Replies that need no handler. On the loop. */
 void rest_reply_plain_error(struct berth_request *request, uint32_t status, const char *allow,
                             const char *format, ...) __attribute__((format(printf, 4, 5)));
+
+/* 401: who makes it is not known, and how one says it. */
+void rest_reply_unauthorized(struct berth_request *request);
 
 /* Appends the error envelope. */
 void rest_put_error(struct base_buf *out, const struct berth_error *error);

@@ -125,6 +125,8 @@ void rest_request_end(struct berth_request *request) {
         request->route->owner->in_flight[loop_index(home->loop)]--;
     }
     base_buf_deinit(&request->outcome.body);
+    security_caller_release(request->caller);
+    request->caller = NULL;
     atomic_store_explicit(&request->state, REST_FREE, memory_order_relaxed);
     if (home->free_count >= FREE_REQUESTS_MAX) {
         base_arena_deinit(&request->arena);
@@ -379,6 +381,91 @@ static bool check_request(struct berth_request *request) {
     return code == BERTH_OK;
 }
 
+/* ---- who asks ---- */
+
+const struct security_caller *router_caller(const struct berth_request *request) {
+    return request->caller;
+}
+
+/* False where a reply was made. */
+static bool check_permission(struct berth_request *request) {
+    struct berth_str permission = request->route->def.permission;
+    if (!request->caller || permission.len == 0 || security_may(request->caller, permission)) {
+        return true;
+    }
+    struct berth_error error = BASE_ERROR_INIT;
+    (void)base_error_rest(&error, BERTH_E_DENIED, 403, "security_exception",
+                          "no role of the user [" BASE_FMT "] has the permission [" BASE_FMT "]",
+                          BASE_ARG(request->caller->user.name), BASE_ARG(permission));
+    (void)router_reply_error(request, &error);
+    return false;
+}
+
+static void serve(struct berth_request *request) {
+    struct berth_error error = BASE_ERROR_INIT;
+    int32_t code = target_parse(request->view.path, &request->arena, &request->target, &error);
+    if (code) {
+        (void)router_reply_error(request, &error);
+        return;
+    }
+    request->view.path = request->target.path;
+    if (check_media_type(request) && match_route(request) && check_permission(request) &&
+        check_body(request) && check_request(request)) {
+        call_handler(request);
+    }
+}
+
+/* Goes on with a request whose caller is known, or is not. */
+static void admit(struct berth_request *request, enum security_result result) {
+    struct berth_error error = BASE_ERROR_INIT;
+    switch (result) {
+    case SECURITY_KNOWN:
+        serve(request);
+        break;
+    case SECURITY_NOBODY:
+        rest_reply_unauthorized(request);
+        break;
+    case SECURITY_BUSY:
+        (void)base_error(&error, BERTH_E_LIMIT,
+                         "too many requests wait for their passwords to be checked (setting "
+                         "worker.queue)");
+        (void)router_reply_error(request, &error);
+        break;
+    case SECURITY_FAILED:
+        (void)base_error_memory(&error);
+        (void)router_reply_error(request, &error);
+        break;
+    case SECURITY_ASKED:
+        break; /* on_login goes on */
+    }
+}
+
+static void on_login(struct security_login *login, enum security_result result,
+                     struct security_caller *caller) {
+    struct berth_request *request = login->user;
+    request->caller = caller;
+    admit(request, result);
+}
+
+static struct security_login *make_login(void *user) {
+    struct berth_request *request = user;
+    struct security_login *login = base_arena_alloc(&request->arena, sizeof *login);
+    if (login) {
+        login->done = on_login;
+        login->user = request;
+    }
+    return login;
+}
+
+static void authenticate(struct berth_request *request) {
+    struct router_loop *home = request->home;
+    struct berth_str header;
+    bool given = http_request_header(request->http, BERTH_STR("authorization"), &header);
+    admit(request, security_authenticate(home->router->options.security, home->loop,
+                                         given ? header : base_str("", 0), make_login, request,
+                                         &request->caller));
+}
+
 static void on_request(void *user, struct http_request *http) {
     struct router *router = user;
     struct router_loop *home = &router->loops[loop_index(http->loop)];
@@ -397,16 +484,10 @@ static void on_request(void *user, struct http_request *http) {
     request->view.method = base_cstr(http->method);
     request->view.path = http_span_view(http, http->target);
     request->view.body = base_buf_view(&http->body);
-    struct berth_error error = BASE_ERROR_INIT;
-    int32_t code = target_parse(request->view.path, &request->arena, &request->target, &error);
-    if (code) {
-        (void)router_reply_error(request, &error);
-        return;
-    }
-    request->view.path = request->target.path;
-    if (check_media_type(request) && match_route(request) && check_body(request) &&
-        check_request(request)) {
-        call_handler(request);
+    if (router->options.security) {
+        authenticate(request);
+    } else {
+        serve(request);
     }
 }
 

@@ -13,13 +13,15 @@
 #include "host/http/server.h"
 #include "host/loop/worker.h"
 #include "host/router/route_table.h"
+#include "host/security/security.h"
 
 struct router;
 
 struct router_options {
     struct loop_group *loops;
     struct worker_pool *workers;
-    bool compression; /* gzip answers of clients that take it */
+    struct security *security; /* NULL: there are no users, and everything is open */
+    bool compression;          /* gzip answers of clients that take it */
 };
 
 int32_t router_create(const struct router_options *options, struct router **out_router,
@@ -55,6 +57,9 @@ int32_t router_stream_write(struct berth_request *request, struct berth_str byte
                             uint64_t *out_queued);
 int32_t router_stream_on_writable(struct berth_request *request, berth_request_fn fn, void *user);
 int32_t router_stream_close(struct berth_request *request, uint32_t complete);
+
+/* Who makes the request; NULL where there are no users. Belongs to the request. */
+const struct security_caller *router_caller(const struct berth_request *request);
 
 /* ---- for the host's own handlers ---- */
 

@@ -2,13 +2,9 @@
 #include "plugin/ml_remote/java_order.h"
 
 #include "base/arena.h"
-#include "base/utf8.h"
+#include "base/java_hash.h"
 
 #include <stdlib.h>
-
-/* A Java hash map begins with so many places, and doubles them when they are three quarters full.
- */
-#define PLACES_MIN 16u
 
 struct member {
     uint32_t place;
@@ -17,42 +13,10 @@ struct member {
     struct json_value value;
 };
 
-/* String.hashCode over UTF-16 units, spread as a hash map spreads it. */
-static uint32_t hash_of(struct berth_str text) {
-    const unsigned char *at = (const unsigned char *)text.ptr;
-    const unsigned char *end = at + text.len;
-    uint32_t hash = 0;
-    while (at < end) {
-        size_t width = base_utf8_length(at, end);
-        uint32_t c = *at;
-        if (width > 1) {
-            c &= 0xffu >> (width + 1);
-            for (size_t i = 1; i < width; i++) {
-                c = c << 6 | (at[i] & 0x3fu);
-            }
-        }
-        if (c >= 0x10000) {
-            hash = 31 * hash + (0xd800u + ((c - 0x10000) >> 10));
-            c = 0xdc00u + ((c - 0x10000) & 0x3ffu);
-        }
-        hash = 31 * hash + c;
-        at += width ? width : 1;
-    }
-    return hash ^ hash >> 16;
-}
-
 static int by_place(const void *a, const void *b) {
     const struct member *x = a;
     const struct member *y = b;
     return x->place != y->place ? (x->place < y->place ? -1 : 1) : (x->number < y->number ? -1 : 1);
-}
-
-static uint32_t places_for(size_t count) {
-    uint32_t places = PLACES_MIN;
-    while (count > places / 4 * 3) {
-        places *= 2;
-    }
-    return places;
 }
 
 /* Text as Gson escapes it: what HTML could take for markup as well. */
@@ -85,7 +49,7 @@ static void put_object(struct json_value object, struct base_buf *out) {
         return;
     }
     base_arena_init(&arena, 256);
-    uint32_t places = places_for(count);
+    uint32_t places = base_java_places(count);
     uint32_t number = 0;
     for (struct json_value k = json_first(object); json_present(k);) {
         struct berth_str name = {"", 0};
@@ -93,7 +57,7 @@ static void put_object(struct json_value object, struct base_buf *out) {
         if (!json_string(k, &arena, &name)) {
             out->error = out->error ? out->error : BERTH_E_NO_MEMORY;
         }
-        members[number] = (struct member){hash_of(name) & (places - 1), number, k, v};
+        members[number] = (struct member){base_java_hash(name) & (places - 1), number, k, v};
         number++;
         k = json_next(object, v);
     }

@@ -164,6 +164,7 @@ static void declares_its_indices(void **state) {
     (void)state;
     struct fake_host host;
     fake_host_init(&host);
+    fake_host_start(&host);
     assert_int_equal(ml_documents_declare(&host.plugin, NULL), BERTH_OK);
     assert_int_equal(host.index_count, ML_KINDS);
     for (uint32_t i = 0; i < host.index_count; i++) {
@@ -176,6 +177,7 @@ static void reads_a_document(void **state) {
     (void)state;
     struct fake_host host;
     fake_host_init(&host);
+    fake_host_start(&host);
     fake_host_put(&host, ".plugins-ml-connector", "c1", "{\"name\":\"n\"}");
     ML_DOCUMENT_AUTO document;
     assert_int_equal(ml_document_get(&host.plugin, ML_CONNECTOR, BERTH_STR("c1"), &document, NULL),
@@ -207,6 +209,7 @@ static void says_why_there_is_no_document(void **state) {
     (void)state;
     struct fake_host host;
     fake_host_init(&host);
+    fake_host_start(&host);
     fake_host_put(&host, ".plugins-ml-model-group", "damaged", "{\"name\":");
     for (size_t i = 0; i < BASE_COUNT(read_failures); i++) {
         ML_DOCUMENT_AUTO document;
@@ -267,6 +270,7 @@ static void counts_what_refers(void **state) {
     (void)state;
     struct fake_host host;
     fake_host_init(&host);
+    fake_host_start(&host);
     for (size_t i = 0; i < BASE_COUNT(counts); i++) {
         BASE_ARENA_AUTO arena;
         BASE_BUF_AUTO ids;
@@ -303,6 +307,7 @@ static void searches_with_the_clients_body(void **state) {
     };
     struct fake_host host;
     fake_host_init(&host);
+    fake_host_start(&host);
     host.search_answer = "{\"hits\":{}}";
     for (size_t i = 0; i < BASE_COUNT(cases); i++) {
         FAKE_CALL_AUTO c;
@@ -323,6 +328,7 @@ static void survives_each_failed_allocation(void **state) {
     (void)state;
     struct fake_host host;
     fake_host_init(&host);
+    fake_host_start(&host);
     fake_host_put(&host, ".plugins-ml-model", "m", "{\"name\":\"n\",\"a\":{\"\\u0062\":1}}");
     host.search_answer = counts[2].answer;
     FAULT_EACH_ALLOCATION({

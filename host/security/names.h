@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Lists of names, as users' and roles' files hold them, and patterns that names are held against.
+ */
+#ifndef HOST_SECURITY_NAMES_H
+#define HOST_SECURITY_NAMES_H
+
+#include "base/str.h"
+
+struct name_list {
+    struct berth_str *items;
+    uint32_t count;
+};
+
+bool name_list_has(const struct name_list *list, struct berth_str name);
+
+/*
+ * Orders the names as a Java hash set holds them, and drops those that are there twice: OpenSearch
+ * shows users' roles in that order.
+ */
+void name_list_order(struct name_list *list);
+
+/* Whole-name match of a pattern in which '*' is any text and '?' any character. */
+bool name_matches(struct berth_str pattern, struct berth_str name);
+
+/* Whether one of the patterns matches. */
+bool name_list_matches(const struct name_list *patterns, struct berth_str name);
+
+#endif
