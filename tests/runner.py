@@ -27,9 +27,8 @@ SANITIZERS = {
     "UBSAN_OPTIONS": "print_stacktrace=1",
     "TSAN_OPTIONS": "second_deadlock_stack=1",
 }
-# Areas of the recorded scenarios that are not complete yet: they are played, and what fails is named.
-AREAS_TO_COME = ["security"]
 NODE_OF_THE_RECORDINGS = ["-E", "node.roles=[cluster_manager,data,ingest]"]
+NODE_WITH_USERS = ["--config", str(ROOT / "tests" / "api" / "security" / "berth.yml")]
 
 
 @dataclass
@@ -177,11 +176,10 @@ class Server:
         return self.process.wait()
 
 
-def play(server, areas):
-    """Plays the scenarios of some areas."""
+def play(server, *selected):
+    """Plays scenarios."""
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / "junit.xml"
-        selected = [argument for area in areas for argument in ("--area", area)]
         _, text = run([sys.executable, str(CONFORMANCE / "replay.py"), "--url", server.url, "-v", "--junit",
                        str(report), *selected, str(CONFORMANCE / "scenarios")])
         if not report.exists():
@@ -189,25 +187,26 @@ def play(server, areas):
         return read_junit(report, text)
 
 
+def play_on(node, arguments, *selected):
+    server = Server("asan", *arguments)
+    try:
+        results = play(server, *selected)
+    except Broken as broken:
+        server.stop()
+        raise Broken(f"{broken}\nthe server's log ends with:\n{''.join(server.log[-40:])}") from broken
+    status = server.stop()
+    results.append(Result(f"{node} ends without a finding", status == 0, "".join(server.log[-40:])))
+    return results
+
+
 def conformance(_):
     if not CONFORMANCE.is_dir():
         print(f"   there are no recorded scenarios in {os.path.relpath(CONFORMANCE, ROOT)}: none is played")
         return []
     build("asan")
-    found = {json.loads(path.read_text())["area"] for path in (CONFORMANCE / "scenarios").glob("*.json")}
-    server = Server("asan", *NODE_OF_THE_RECORDINGS)
-    try:
-        played = play(server, sorted(found - {"security"}))
-    except Broken as broken:
-        server.stop()
-        raise Broken(f"{broken}\nthe server's log ends with:\n{''.join(server.log[-40:])}") from broken
-    status = server.stop()
-    results = [result for result in played if result.name.split(".")[0] not in AREAS_TO_COME]
-    results.append(Result("the server ends without a finding", status == 0, "".join(server.log[-40:])))
-    missing = [result.name for result in played if not result.passed and result not in results]
-    print(f"   areas to come: {', '.join(AREAS_TO_COME)}; of those played, these scenarios do not pass yet:")
-    print("".join(f"     {name}\n" for name in missing) or "     none\n", end="")
-    return results
+    users = ["--user-file", str(CONFORMANCE / "users.example.json")]  # then the area security is played, and only that
+    return (play_on("a node without users", NODE_OF_THE_RECORDINGS) +
+            play_on("a node with users", NODE_WITH_USERS, *users))
 
 
 def quickstart(_):
