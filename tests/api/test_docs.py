@@ -25,3 +25,14 @@ def test_links_lead_somewhere(document):
     targets = [target.split("#")[0] for target in re.findall(r"\]\(([^)\s]+)\)", text) if "://" not in target]
     missing = [target for target in targets if target and not (document.parent / target).exists()]
     assert not missing
+
+
+def test_deviations_name_tests_that_are_there():
+    text = (ROOT / "docs" / "api" / "deviations.md").read_text()
+    rows = [line for line in text.splitlines() if line.startswith("| ")][2:]
+    for row in rows:
+        named = re.findall(r"`((?:api|unit)/[\w/.]+)(?:::(\w+))?`", row)
+        assert named, row
+        for path, function in named:
+            source = (ROOT / "tests" / path).read_text()
+            assert not function or f"def {function}(" in source, f"{path}::{function}"

@@ -63,7 +63,7 @@ class _ServiceHandler(BaseHTTPRequestHandler):
         status, headers, body = service.script.pop(0) if service.script else (200, {}, {"ok": True})
         with service.changed:
             service.under_way -= 1
-        data = json.dumps(body).encode()
+        data = body if isinstance(body, bytes) else json.dumps(body).encode()
         self.send_response(status)
         for name, value in {"Content-Type": "application/json", **headers}.items():
             self.send_header(name, value)
@@ -78,7 +78,7 @@ class _ServiceHandler(BaseHTTPRequestHandler):
 
 
 class RemoteService(_Server):
-    """Answers what stands in script, as (status, headers, body), then 200.
+    """Answers what stands in script, as (status, headers, body), then 200; bytes go out as they are.
 
     requests: what came, with command, path, headers, body, and subject of the certificate.
     gate: a semaphore that each answer takes; a test that holds answers back drains it first.
