@@ -23,6 +23,8 @@
 #define IDLE_MAX 1024u
 /* Reads in a row for one connection, before others have their turn. */
 #define READS_MAX 8
+/* The first read of an answer: most are no longer, and the head tells where to read the rest to. */
+#define FIRST_READ ((size_t)16384)
 /* What goes into one TLS record. */
 #define RECORD_MAX ((size_t)16384)
 
@@ -178,9 +180,12 @@ static bool take(struct ml_http1_conn *conn, ssize_t got, const char *bytes) {
 static void read_answer(struct ml_http1_conn *conn) {
     struct ml_http1 *http1 = conn->origin->http1;
     for (int i = 0; i < READS_MAX || (conn->tls && SSL_pending(conn->tls) > 0); i++) {
-        ssize_t got = read_some(conn, http1->bytes, sizeof http1->bytes);
-        bool is_full = got == (ssize_t)sizeof http1->bytes || conn->tls;
-        if (!take(conn, got, http1->bytes) || !is_full) {
+        size_t size = conn->call->reader.has_begun ? sizeof http1->bytes : FIRST_READ;
+        char *place = ml_http1_reader_place(&conn->call->reader, &size);
+        char *bytes = place ? place : http1->bytes;
+        ssize_t got = read_some(conn, bytes, size);
+        bool is_full = got == (ssize_t)size || conn->tls;
+        if (!take(conn, got, bytes) || !is_full) {
             return;
         }
     }

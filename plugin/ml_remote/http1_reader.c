@@ -151,6 +151,10 @@ static int take(struct ml_http1_reader *r, const char *at, size_t len) {
                    ? fail(r, ML_HTTP_BROKEN, "what came was not taken")
                    : 0;
     }
+    if (at == body->ptr + body->len && len <= body->cap - body->len) {
+        body->len += len; /* they were read to their place */
+        return 0;
+    }
     base_buf_append(body, at, len);
     return !body->error                       ? 0
            : body->error == BERTH_E_TOO_LARGE ? fail(r, ML_HTTP_TOO_LARGE, "the body is too large")
@@ -320,6 +324,18 @@ static enum ml_http1_read progress(struct ml_http1_reader *r) {
         (void)fail(r, ML_HTTP_BROKEN, "the packed body ends too early");
     }
     return has_failed(r) ? ML_HTTP1_FAILED : ML_HTTP1_MORE;
+}
+
+char *ml_http1_reader_place(struct ml_http1_reader *r, size_t *out_size) {
+    struct base_buf *body = &r->answer->body;
+    size_t room = body->cap - body->len;
+    bool is_known = r->is_final && r->parser.flags & F_CONTENT_LENGTH && !r->is_read;
+    if (!is_known || r->packing != ML_HTTP1_PACKED_NOT || (r->on_bytes && is_success(r)) ||
+        r->is_paused || room == 0 || r->parser.content_length == 0) {
+        return NULL;
+    }
+    *out_size = r->parser.content_length < room ? (size_t)r->parser.content_length : room;
+    return body->ptr + body->len;
 }
 
 enum ml_http1_read ml_http1_reader_feed(struct ml_http1_reader *r, const char *bytes, size_t len) {

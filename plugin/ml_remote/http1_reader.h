@@ -62,6 +62,13 @@ void ml_http1_reader_init(struct ml_http1_reader *reader, struct ml_http_answer 
                           ml_http_bytes_fn on_bytes, void *user);
 void ml_http1_reader_deinit(struct ml_http1_reader *reader);
 
+/*
+ * Where the next bytes of the connection may be read to, so that a long body is not copied: behind
+ * what of it has come. NULL where that is not known, and any other place is as good. Bytes that are
+ * read there are fed from there.
+ */
+char *ml_http1_reader_place(struct ml_http1_reader *reader, size_t *out_size);
+
 /* Takes bytes, all of them. Bytes behind the answer take keeps_alive away. */
 enum ml_http1_read ml_http1_reader_feed(struct ml_http1_reader *reader, const char *bytes,
                                         size_t len);

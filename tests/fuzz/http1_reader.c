@@ -41,8 +41,17 @@ static void read_all(struct reading *r, struct berth_str text, uint64_t step, in
     base_buf_init(&r->answer.body, BODY_MAX);
     base_buf_init(&r->streamed, BODY_MAX);
     ml_http1_reader_init(&r->reader, &r->answer, how & 1 ? on_bytes : NULL, r);
-    for (uint64_t at = 0; at < text.len && r->read == ML_HTTP1_MORE; at += step) {
+    uint64_t at = 0;
+    while (at < text.len && r->read == ML_HTTP1_MORE) {
         struct berth_str piece = base_str_slice(text, at, at + step);
+        size_t size = 0;
+        char *place = ml_http1_reader_place(&r->reader, &size);
+        if (place) { /* as a connection does, which reads no more than there is room */
+            piece = base_str_slice(piece, 0, size);
+            memcpy(place, piece.ptr, BASE_LEN(piece));
+            piece.ptr = place;
+        }
+        at += piece.len;
         r->read = ml_http1_reader_feed(&r->reader, piece.ptr, BASE_LEN(piece));
         resume(r);
     }

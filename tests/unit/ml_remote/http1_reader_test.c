@@ -172,6 +172,37 @@ static void takes_what_is_looked_at(void **state) {
     end(&r);
 }
 
+/* A body of a told length is read to where it stays; nothing is beyond what is left of it. */
+static void tells_where_to_read_a_body_to(void **state) {
+    (void)state;
+    struct reading r;
+    size_t size = 0;
+    begin(&r, false);
+    assert_null(ml_http1_reader_place(&r.reader, &size));
+    assert_int_equal(feed(&r, BERTH_STR(OK LENGTH(5) "\r\nab")), ML_HTTP1_MORE);
+    char *place = ml_http1_reader_place(&r.reader, &size);
+    assert_ptr_equal(place, r.answer.body.ptr + 2);
+    assert_int_equal(size, 3);
+    memcpy(place, "cd", 2);
+    assert_int_equal(ml_http1_reader_feed(&r.reader, place, 2), ML_HTTP1_MORE);
+    place = ml_http1_reader_place(&r.reader, &size);
+    assert_int_equal(size, 1);
+    *place = 'e';
+    assert_int_equal(ml_http1_reader_feed(&r.reader, place, 1), ML_HTTP1_COMPLETE);
+    assert_true(base_str_is(base_buf_view(&r.answer.body), "abcde"));
+    assert_null(ml_http1_reader_place(&r.reader, &size));
+    end(&r);
+    /* Not of one in chunks, nor of one that is passed on as it comes. */
+    begin(&r, false);
+    (void)feed(&r, BERTH_STR(OK "Transfer-Encoding: chunked\r\n\r\n5\r\nab"));
+    assert_null(ml_http1_reader_place(&r.reader, &size));
+    end(&r);
+    begin(&r, true);
+    (void)feed(&r, BERTH_STR(OK LENGTH(5) "\r\nab"));
+    assert_null(ml_http1_reader_place(&r.reader, &size));
+    end(&r);
+}
+
 /* What would go on for ever, one line after another. */
 static const char *const endless[] = {
     "x: y\r\n",
@@ -297,6 +328,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(reads_answers_by_table),
         cmocka_unit_test(takes_what_is_looked_at),
+        cmocka_unit_test(tells_where_to_read_a_body_to),
         cmocka_unit_test(ends_what_has_no_end),
         cmocka_unit_test(streams_only_success),
         cmocka_unit_test(holds_back_while_paused),
