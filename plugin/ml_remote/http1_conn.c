@@ -160,6 +160,7 @@ static bool take(struct ml_http1_conn *conn, ssize_t got, const char *bytes) {
         read = ml_http1_reader_feed(&call->reader, bytes, (size_t)got);
     } else if (!call->reader.has_begun) {
         broken(conn, got == READ_ENDED ? "the service closed the connection without an answer"
+                     : conn->tls       ? "the TLS connection broke before the answer"
                                        : strerror(errno));
         return false;
     } else {
