@@ -159,7 +159,9 @@ static int32_t start_security(struct host *host, struct berth_error *error) {
     struct security_options options = {.directory = directory,
                                        .loops = host->loops,
                                        .workers = host->workers,
-                                       .cache_ms = host->node.security_cache_ms};
+                                       .cache_ms = host->node.security_cache_ms,
+                                       .allowed_tries = host->node.security_allowed_tries,
+                                       .tries_window_ms = host->node.security_tries_window_ms};
     return directory[0] ? security_create(&options, &host->security, error) : BERTH_OK;
 }
 

@@ -79,6 +79,12 @@ static const struct row rows[] = {
      "empty: there are no users, and everything is open."},
     {"plugins.security.cache.ttl", BERTH_SETTING_TIME, false, false, "1m", 0, MS(86400),
      "How long a password that was right is believed without being checked again."},
+    {"plugins.security.auth.allowed_tries", BERTH_SETTING_INT, false, false, "10", 0, 1e6,
+     "Wrong passwords for one name from one address within the window; beyond, all are refused "
+     "with "
+     "429 until it has passed. 0 for no limit."},
+    {"plugins.security.auth.time_window", BERTH_SETTING_TIME, false, false, "1m", 1, MS(86400),
+     "The window in which wrong passwords are counted."},
     {"plugins.security.disabled", BERTH_SETTING_BOOL, false, false, "false", 0, 0,
      "Serve without users, or without TLS, on addresses that others reach."},
     {"worker.threads", BERTH_SETTING_INT, false, false, "8", 1, 1024,
@@ -256,6 +262,8 @@ int32_t node_settings_read(const struct berth_settings_view *view, struct node_s
         .tls_ca = text_of(view, "plugins.security.ssl.http.pemtrustedcas_filepath"),
         .security_directory = text_of(view, "plugins.security.config_dir"),
         .security_cache_ms = number_of(view, "plugins.security.cache.ttl"),
+        .security_allowed_tries = (uint32_t)number_of(view, "plugins.security.auth.allowed_tries"),
+        .security_tries_window_ms = number_of(view, "plugins.security.auth.time_window"),
         .open_to_all = number_of(view, "plugins.security.disabled"),
         .worker_threads = (uint32_t)number_of(view, "worker.threads"),
         .worker_queue = (uint32_t)number_of(view, "worker.queue"),

@@ -36,6 +36,8 @@ struct node_settings {
     bool tls_client_required;
     struct berth_str security_directory; /* empty: there are no users */
     uint64_t security_cache_ms;
+    uint32_t security_allowed_tries;
+    uint64_t security_tries_window_ms;
     bool open_to_all; /* without users or TLS, on other addresses than loopback too */
     uint32_t worker_threads;
     uint32_t worker_queue;

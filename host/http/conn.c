@@ -319,6 +319,15 @@ void http_conn_answered(struct http_conn *conn, bool keep_alive) {
 
 /* ---- a connection's beginning, and all connections of a loop ---- */
 
+static void note_address(struct http_conn *conn) {
+    struct sockaddr_storage peer;
+    int len = sizeof peer;
+    if (uv_tcp_getpeername(&conn->tcp, (struct sockaddr *)&peer, &len) != 0 ||
+        uv_ip_name((struct sockaddr *)&peer, conn->address, sizeof conn->address) != 0) {
+        conn->address[0] = '\0';
+    }
+}
+
 void http_conn_accept(struct http_loop *home) {
     struct http_conn *conn = calloc(1, sizeof *conn);
     if (!conn || uv_tcp_init(loop_uv(home->loop), &conn->tcp) != 0) {
@@ -344,6 +353,7 @@ void http_conn_accept(struct http_loop *home) {
     }
     home->stats.connections_opened++;
     (void)uv_tcp_nodelay(&conn->tcp, 1);
+    note_address(conn);
     bool full = home->stats.connections_open > home->connections_max;
     if (home->tls && !full) {
         conn->tls = tls_session_create(home->tls);

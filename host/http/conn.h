@@ -65,7 +65,8 @@ struct http_conn {
     struct http_reader reader;
     struct http_request *active; /* handed to the handler, not answered */
     struct tls_session *tls;
-    struct base_buf ahead; /* what came while a request was active */
+    char address[INET6_ADDRSTRLEN]; /* the client's; empty: unknown */
+    struct base_buf ahead;          /* what came while a request was active */
     bool processing;
     bool paused;
     bool closing;

@@ -68,6 +68,10 @@ bool http_request_header(const struct http_request *request, struct berth_str na
     return false;
 }
 
+struct berth_str http_request_address(const struct http_request *request) {
+    return request->conn ? base_cstr(request->conn->address) : base_str("", 0);
+}
+
 struct http_request *http_request_create(struct http_loop *home) {
     struct http_request *request = home->free_requests;
     if (request) {

@@ -63,6 +63,9 @@ static inline struct berth_str http_span_view(const struct http_request *request
 bool http_request_header(const struct http_request *request, struct berth_str name,
                          struct berth_str *out_value);
 
+/* The client's address; empty where the client has left. */
+struct berth_str http_request_address(const struct http_request *request);
+
 /* Whether the client's connection is still there. */
 static inline bool http_request_is_live(const struct http_request *request) {
     return request->conn != NULL;

@@ -425,6 +425,12 @@ static void admit(struct berth_request *request, enum security_result result) {
     case SECURITY_NOBODY:
         rest_reply_unauthorized(request);
         break;
+    case SECURITY_BLOCKED:
+        (void)base_error_rest(&error, BERTH_E_LIMIT, 429, "security_exception",
+                              "too many wrong passwords came for this name from this address "
+                              "(setting plugins.security.auth.allowed_tries)");
+        (void)router_reply_error(request, &error);
+        break;
     case SECURITY_BUSY:
         (void)base_error(&error, BERTH_E_LIMIT,
                          "too many requests wait for their passwords to be checked (setting "
@@ -461,9 +467,9 @@ static void authenticate(struct berth_request *request) {
     struct router_loop *home = request->home;
     struct berth_str header;
     bool given = http_request_header(request->http, BERTH_STR("authorization"), &header);
-    admit(request, security_authenticate(home->router->options.security, home->loop,
-                                         given ? header : base_str("", 0), make_login, request,
-                                         &request->caller));
+    admit(request, security_authenticate(
+                       home->router->options.security, home->loop, given ? header : base_str("", 0),
+                       http_request_address(request->http), make_login, request, &request->caller));
 }
 
 static void on_request(void *user, struct http_request *http) {

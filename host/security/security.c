@@ -6,9 +6,11 @@
 #include <openssl/params.h>
 #include <openssl/rand.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "host/security/attempts.h"
 #include "host/security/builtin.h"
 
 /* Callers that a loop remembers; a new one takes the place of another with the same slot. */
@@ -33,6 +35,7 @@ struct security {
     pthread_mutex_t lock;
     struct security_config *config; /* under the lock */
     _Atomic uint64_t generation;    /* of config; changes after it */
+    struct attempts attempts;
     uint32_t count;
     struct memory memories[];
 };
@@ -191,7 +194,27 @@ static bool read_basic(struct berth_str header, struct basic *out) {
     return colon < text.len;
 }
 
-/* On a worker. Of an unknown user a hash is checked as well, so that time does not tell. */
+/* Of an unknown user a hash is checked as well, so that time does not tell. */
+static enum security_result check(struct security_login *login, struct security_config *config,
+                                  const struct basic *basic) {
+    struct attempts *attempts = &login->security->attempts;
+    struct berth_str address = base_cstr(login->address);
+    uint64_t now = base_monotonic_ns();
+    if (attempts_are_over(attempts, basic->name, address, now)) {
+        return SECURITY_BLOCKED;
+    }
+    const struct security_user *user = security_config_user(config, basic->name);
+    struct berth_str hash = user ? user->hash : base_cstr(config->decoy);
+    bool is_right = password_matches(basic->password, hash) && user;
+    attempts_note(attempts, basic->name, address, is_right, now);
+    if (!is_right) {
+        return SECURITY_NOBODY;
+    }
+    login->caller = create_caller(security_config_ref(config), user);
+    return login->caller ? SECURITY_KNOWN : SECURITY_FAILED;
+}
+
+/* On a worker. */
 static void look(struct worker_job *job) {
     struct security_login *login = (struct security_login *)(void *)job;
     struct security *security = login->security;
@@ -199,12 +222,7 @@ static void look(struct worker_job *job) {
     struct basic basic = {0};
     login->result = SECURITY_NOBODY;
     if (read_basic(base_str(login->header, login->header_len), &basic)) {
-        const struct security_user *user = security_config_user(config, basic.name);
-        struct berth_str hash = user ? user->hash : base_cstr(config->decoy);
-        if (password_matches(basic.password, hash) && user) {
-            login->caller = create_caller(security_config_ref(config), user);
-            login->result = login->caller ? SECURITY_KNOWN : SECURITY_FAILED;
-        }
+        login->result = check(login, config, &basic);
     }
     OPENSSL_cleanse(&basic, sizeof basic);
     security_config_unref(config);
@@ -290,7 +308,7 @@ static void on_looked(struct loop_job *job) {
 }
 
 enum security_result security_authenticate(struct security *security, struct loop *loop,
-                                           struct berth_str authorization,
+                                           struct berth_str authorization, struct berth_str address,
                                            struct security_login *(*make)(void *user), void *user,
                                            struct security_caller **out_caller) {
     struct memory *memory = memory_of(security, loop);
@@ -315,6 +333,7 @@ enum security_result security_authenticate(struct security *security, struct loo
     login->back.run = on_looked;
     login->caller = NULL;
     memcpy(login->mac, mac, sizeof mac);
+    (void)snprintf(login->address, sizeof login->address, BASE_FMT, BASE_ARG(address));
     login->header_len = (uint32_t)authorization.len;
     memcpy(login->header, authorization.ptr, login->header_len);
     return submit(login);
@@ -350,6 +369,7 @@ int32_t security_create(const struct security_options *options, struct security 
     security->count = count;
     security->directory = strdup(options->directory);
     (void)pthread_mutex_init(&security->lock, NULL);
+    attempts_init(&security->attempts, options->allowed_tries, options->tries_window_ms);
     int32_t code = security->directory && make_hashers(security)
                        ? security_config_read(options->directory, &security->config, error)
                        : base_error_memory(error);
@@ -373,6 +393,7 @@ void security_destroy(struct security *security) {
     }
     security_config_unref(security->config);
     (void)pthread_mutex_destroy(&security->lock);
+    attempts_deinit(&security->attempts);
     free(security->directory);
     free(security);
 }

@@ -35,7 +35,9 @@ struct security_options {
     const char *directory; /* of the files; copied */
     struct loop_group *loops;
     struct worker_pool *workers;
-    uint64_t cache_ms; /* how long a checked password is believed */
+    uint64_t cache_ms;      /* how long a checked password is believed */
+    uint32_t allowed_tries; /* that fail, for one name from one address; 0: not limited */
+    uint64_t tries_window_ms;
 };
 
 /* Reads the files. INVALID names file and line. */
@@ -51,11 +53,12 @@ void security_destroy(struct security *security);
 int32_t security_reload(struct security *security, struct berth_error *error);
 
 enum security_result {
-    SECURITY_KNOWN,  /* the caller is there */
-    SECURITY_NOBODY, /* no credentials, or wrong ones */
-    SECURITY_ASKED,  /* a worker looks; done will be called */
-    SECURITY_BUSY,   /* too many wait for workers */
-    SECURITY_FAILED, /* out of memory */
+    SECURITY_KNOWN,   /* the caller is there */
+    SECURITY_NOBODY,  /* no credentials, or wrong ones */
+    SECURITY_ASKED,   /* a worker looks; done will be called */
+    SECURITY_BLOCKED, /* too many wrong passwords for this name from this address */
+    SECURITY_BUSY,    /* too many wait for workers */
+    SECURITY_FAILED,  /* out of memory */
 };
 
 /* One authentication under way; whoever asks keeps it until done. */
@@ -72,16 +75,17 @@ struct security_login {
     struct security_caller *caller;
     enum security_result result;
     unsigned char mac[SECURITY_MAC_SIZE];
+    char address[64]; /* the client's */
     uint32_t header_len;
     char header[SECURITY_HEADER_MAX]; /* wiped when the worker has looked */
 };
 
 /*
- * Tells who sends an Authorization header (empty: none). KNOWN gives a caller, to be released. A
- * login is asked for by make only where a worker must look. On the loop.
+ * Tells who sends an Authorization header (empty: none) from an address. KNOWN gives a caller, to
+ * be released. A login is asked for by make only where a worker must look. On the loop.
  */
 enum security_result security_authenticate(struct security *security, struct loop *loop,
-                                           struct berth_str authorization,
+                                           struct berth_str authorization, struct berth_str address,
                                            struct security_login *(*make)(void *user), void *user,
                                            struct security_caller **out_caller);
 

@@ -115,6 +115,28 @@ def test_client_leaves_while_its_password_is_checked(secured):
     assert ask(secured, "/", Authorization=basic("admin:admin")).status == 200
 
 
+def test_guessing(start_berth):
+    """Stopped for this name from this address; others, and who is known already, go on."""
+    berth = start_berth({"plugins.security.auth.allowed_tries": 3,
+                         "plugins.security.auth.time_window": "1h"},
+                        arguments=["--config", CONFIG])
+
+    def status(text):
+        return ask(berth, "/_plugins/_security/authinfo", Authorization=basic(text)).status
+
+    assert status("alice:alice") == 200
+    assert [status(f"alice:{n}") for n in range(3)] == [401] * 3
+    assert status("alice:4") == 429 and status("bob:bob") == 200
+    assert [status(f"nobody:{n}") for n in range(4)] == [401] * 3 + [429]
+    # A right one forgets the wrong ones.
+    assert [status(f"carol:{n}") for n in range(2)] == [401] * 2
+    assert status("carol:carol") == 200
+    assert [status(f"carol:x{n}") for n in range(4)] == [401] * 3 + [429]
+    # Also a right one, when it is too late: it would tell that it was right.
+    assert [status(f"dave:{n}") for n in range(3)] == [401] * 3
+    assert status("dave:dave") == 429
+
+
 # ---- users change ----
 
 @pytest.fixture
