@@ -88,6 +88,14 @@ void json_put_u64(struct base_buf *buf, uint64_t value) {
     base_buf_u64(buf, value);
 }
 
+void json_put_strings(struct base_buf *buf, const struct berth_str *texts, uint32_t count) {
+    json_open_array(buf);
+    for (uint32_t i = 0; i < count; i++) {
+        json_put_string(buf, texts[i]);
+    }
+    json_close_array(buf);
+}
+
 /* The shortest text that reads back as the same number; JSON has no NaN and no infinity. */
 void json_put_f64(struct base_buf *buf, double value) {
     char text[40];

@@ -23,6 +23,8 @@ void json_put_string(struct base_buf *buf, struct berth_str text);
 void json_put_cstr(struct base_buf *buf, const char *text);
 void json_put_i64(struct base_buf *buf, int64_t value);
 void json_put_u64(struct base_buf *buf, uint64_t value);
+/* An array of texts. */
+void json_put_strings(struct base_buf *buf, const struct berth_str *texts, uint32_t count);
 void json_put_f64(struct base_buf *buf, double value);
 void json_put_bool(struct base_buf *buf, bool value);
 void json_put_null(struct base_buf *buf);

@@ -73,7 +73,7 @@ bool base_str_split(struct berth_str *rest, char separator, struct berth_str *ou
     return true;
 }
 
-bool base_str_glob(struct berth_str pattern, struct berth_str text) {
+static bool glob(struct berth_str pattern, struct berth_str text, bool has_single) {
     uint64_t p = 0;
     uint64_t t = 0;
     uint64_t star = UINT64_MAX;
@@ -82,7 +82,8 @@ bool base_str_glob(struct berth_str pattern, struct berth_str text) {
         if (p < pattern.len && pattern.ptr[p] == '*') {
             star = p++;
             resume = t;
-        } else if (p < pattern.len && pattern.ptr[p] == text.ptr[t]) {
+        } else if (p < pattern.len &&
+                   (pattern.ptr[p] == text.ptr[t] || (has_single && pattern.ptr[p] == '?'))) {
             p++;
             t++;
         } else if (star != UINT64_MAX) {
@@ -96,6 +97,14 @@ bool base_str_glob(struct berth_str pattern, struct berth_str text) {
         p++;
     }
     return p == pattern.len;
+}
+
+bool base_str_glob(struct berth_str pattern, struct berth_str text) {
+    return glob(pattern, text, false);
+}
+
+bool base_str_glob_single(struct berth_str pattern, struct berth_str text) {
+    return glob(pattern, text, true);
 }
 
 /* strtoll and strtod want a terminator and allow leading space, which a number may not have. */

@@ -71,6 +71,8 @@ bool base_str_split(struct berth_str *rest, char separator, struct berth_str *ou
 
 /* Whole-string match of a pattern in which '*' stands for any text. */
 bool base_str_glob(struct berth_str pattern, struct berth_str text);
+/* The same, and ? is any one character. */
+bool base_str_glob_single(struct berth_str pattern, struct berth_str text);
 
 /* Read the whole view as a decimal number; false when it is none or does not fit. */
 bool base_str_i64(struct berth_str s, int64_t *out_value);

@@ -78,11 +78,7 @@ static void put_count(struct base_buf *body, bool matches) {
 static void put_strings(struct base_buf *body, const char *name, const struct berth_str *texts,
                         uint32_t count) {
     json_key(body, name);
-    json_open_array(body);
-    for (uint32_t i = 0; i < count; i++) {
-        json_put_string(body, texts[i]);
-    }
-    json_close_array(body);
+    json_put_strings(body, texts, count);
 }
 
 static void put_identity(const struct berth_node *node, struct base_buf *body) {

@@ -9,11 +9,7 @@
 static void put_names(struct base_buf *out, const char *key, const struct berth_str *names,
                       uint32_t count) {
     json_key(out, key);
-    json_open_array(out);
-    for (uint32_t i = 0; i < count; i++) {
-        json_put_string(out, names[i]);
-    }
-    json_close_array(out);
+    json_put_strings(out, names, count);
 }
 
 static void reply_without_users(struct berth_request *request) {

@@ -37,36 +37,9 @@ void name_list_order(struct name_list *list) {
     }
 }
 
-/* Goes back to the last star alone, which is enough: no pattern takes time beyond the product of
- * the lengths. */
-bool name_matches(struct berth_str pattern, struct berth_str name) {
-    uint64_t p = 0;
-    uint64_t n = 0;
-    uint64_t star = UINT64_MAX;
-    uint64_t resume = 0;
-    while (n < name.len) {
-        if (p < pattern.len && pattern.ptr[p] == '*') {
-            star = p++;
-            resume = n;
-        } else if (p < pattern.len && (pattern.ptr[p] == '?' || pattern.ptr[p] == name.ptr[n])) {
-            p++;
-            n++;
-        } else if (star != UINT64_MAX) {
-            p = star + 1;
-            n = ++resume;
-        } else {
-            return false;
-        }
-    }
-    while (p < pattern.len && pattern.ptr[p] == '*') {
-        p++;
-    }
-    return p == pattern.len;
-}
-
 bool name_list_matches(const struct name_list *patterns, struct berth_str name) {
     for (uint32_t i = 0; i < patterns->count; i++) {
-        if (name_matches(patterns->items[i], name)) {
+        if (base_str_glob_single(patterns->items[i], name)) {
             return true;
         }
     }

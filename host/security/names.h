@@ -20,10 +20,7 @@ bool name_list_has(const struct name_list *list, struct berth_str name);
  */
 void name_list_order(struct name_list *list);
 
-/* Whole-name match of a pattern in which '*' is any text and '?' any character. */
-bool name_matches(struct berth_str pattern, struct berth_str name);
-
-/* Whether one of the patterns matches. */
+/* Whether one of the patterns matches the whole name; * is any text, ? any one character. */
 bool name_list_matches(const struct name_list *patterns, struct berth_str name);
 
 #endif

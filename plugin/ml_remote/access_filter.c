@@ -47,11 +47,7 @@ static void put_shared(struct base_buf *out, const struct berth_user *user) {
     json_open_array(out);
     put_term(out, "access", BERTH_STR("restricted"));
     open_leaf(out, "terms", "backend_roles.keyword");
-    json_open_array(out);
-    for (uint32_t i = 0; i < user->backend_role_count; i++) {
-        json_put_string(out, user->backend_roles[i]);
-    }
-    json_close_array(out);
+    json_put_strings(out, user->backend_roles, user->backend_role_count);
     close_leaf(out);
     json_close_array(out);
     close_leaf(out);

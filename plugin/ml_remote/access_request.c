@@ -167,19 +167,11 @@ static int32_t check_wish(struct ml_call *call, const struct wish *wish, bool is
 
 /* ---- what is stored ---- */
 
-static void put_texts(struct base_buf *out, const struct berth_str *texts, uint32_t count) {
-    json_open_array(out);
-    for (uint32_t i = 0; i < count; i++) {
-        json_put_string(out, texts[i]);
-    }
-    json_close_array(out);
-}
-
 static struct berth_str keep_roles(struct ml_call *call, const struct wish *wish) {
     BASE_BUF_AUTO text;
     base_buf_init(&text, BASE_BUF_MAX_DEFAULT);
     if (wish->adds) {
-        put_texts(&text, wish->user->backend_roles, wish->user->backend_role_count);
+        json_put_strings(&text, wish->user->backend_roles, wish->user->backend_role_count);
     } else {
         json_put_raw(&text, json_raw(wish->roles));
     }
@@ -193,11 +185,11 @@ static struct berth_str keep_owner(struct ml_call *call, const struct berth_user
     json_open_object(&text);
     json_member_string(&text, "name", user->name);
     json_key(&text, "backend_roles");
-    put_texts(&text, user->backend_roles, user->backend_role_count);
+    json_put_strings(&text, user->backend_roles, user->backend_role_count);
     json_key(&text, "roles");
-    put_texts(&text, user->roles, user->role_count);
+    json_put_strings(&text, user->roles, user->role_count);
     json_key(&text, "custom_attribute_names");
-    put_texts(&text, NULL, 0);
+    json_put_strings(&text, NULL, 0);
     json_member_cstr(&text, "user_requested_tenant", "null");
     json_close_object(&text);
     return ml_keep(&call->arena, &text);

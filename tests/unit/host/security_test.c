@@ -45,8 +45,9 @@ static const struct {
 static void matches_patterns(void **state) {
     (void)state;
     for (size_t i = 0; i < BASE_COUNT(patterns); i++) {
-        if (name_matches(base_cstr(patterns[i].pattern), base_cstr(patterns[i].name)) !=
-            patterns[i].matches) {
+        struct berth_str pattern = base_cstr(patterns[i].pattern);
+        const struct name_list one = {&pattern, 1};
+        if (name_list_matches(&one, base_cstr(patterns[i].name)) != patterns[i].matches) {
             fail_msg("[%s] and [%s]", patterns[i].pattern, patterns[i].name);
         }
     }
