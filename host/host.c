@@ -30,6 +30,8 @@ struct host {
     struct nodes *nodes;
     struct secrets *secrets;
     struct security *security; /* NULL: there are no users */
+    struct log audit;
+    int audit_fd; /* below 0: there is no audit log */
     struct store *store;
     struct loop_group *loops;
     struct worker_pool *workers;
@@ -165,6 +167,25 @@ static int32_t start_security(struct host *host, struct berth_error *error) {
     return directory[0] ? security_create(&options, &host->security, error) : BERTH_OK;
 }
 
+static int open_audit(const struct host *host) {
+    char path[PATH_MAX];
+    (void)snprintf(path, sizeof path, BASE_FMT, BASE_ARG(host->node.audit_file));
+    return open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
+}
+
+static int32_t start_audit(struct host *host, struct berth_error *error) {
+    if (host->node.audit_file.len == 0) {
+        return BERTH_OK;
+    }
+    host->audit_fd = open_audit(host);
+    if (host->audit_fd < 0) {
+        return base_error(error, BERTH_E_IO, "the audit log [" BASE_FMT "] cannot be written: %s",
+                          BASE_ARG(host->node.audit_file), strerror(errno));
+    }
+    log_init(&host->audit, host->audit_fd, BERTH_LOG_INFO);
+    return BERTH_OK;
+}
+
 static int32_t start_threads(struct host *host, struct berth_error *error) {
     struct machine_info machine;
     machine_read(&machine);
@@ -174,9 +195,12 @@ static int32_t start_threads(struct host *host, struct berth_error *error) {
                 : worker_pool_create(host->node.worker_threads, host->node.worker_queue,
                                      &host->workers, error);
     code = code ? code : start_security(host, error);
+    code = code ? code : start_audit(host, error);
     struct router_options options = {.loops = host->loops,
                                      .workers = host->workers,
                                      .security = host->security,
+                                     .audit = host->audit_fd < 0 ? NULL : &host->audit,
+                                     .audit_reads = host->node.audit_reads,
                                      .compression = host->node.compression};
     code = code ? code : router_create(&options, &host->router, error);
     return code ? code : loop_group_start(host->loops, error);
@@ -273,6 +297,7 @@ int32_t host_create(struct settings_layer *file, struct log *log, struct host **
     }
     host->log = log;
     host->lock_fd = -1;
+    host->audit_fd = -1;
     int32_t code = start_settings(host, file, error);
     for (size_t i = 0; i < BASE_COUNT(steps) && !code; i++) {
         code = steps[i](host, error);
@@ -301,7 +326,23 @@ int32_t host_listen(struct host *host, struct berth_error *error) {
     return code;
 }
 
-int32_t host_reload_users(struct host *host, struct berth_error *error) {
+/* The same number means the new file from one line to the next. */
+static int32_t reopen_audit(struct host *host, struct berth_error *error) {
+    int fd = host->audit_fd < 0 ? -1 : open_audit(host);
+    bool failed = host->audit_fd >= 0 && (fd < 0 || dup3(fd, host->audit_fd, O_CLOEXEC) < 0);
+    if (fd >= 0) {
+        (void)close(fd);
+    }
+    return failed ? base_error(error, BERTH_E_IO, "the audit log cannot be opened anew: %s",
+                               strerror(errno))
+                  : BERTH_OK;
+}
+
+int32_t host_reload(struct host *host, struct berth_error *error) {
+    int32_t code = reopen_audit(host, error);
+    if (code) {
+        return code;
+    }
     return host->security ? security_reload(host->security, error) : BERTH_OK;
 }
 
@@ -332,6 +373,10 @@ void host_destroy(struct host *host) {
     route_set_deinit(&host->routes);
     router_destroy(host->router);
     security_destroy(host->security);
+    if (host->audit_fd >= 0) {
+        log_deinit(&host->audit);
+        (void)close(host->audit_fd);
+    }
     worker_pool_destroy(host->workers);
     loop_group_destroy(host->loops);
     nodes_destroy(host->nodes);

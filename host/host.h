@@ -20,8 +20,11 @@ int32_t host_create(struct settings_layer *file, struct log *log, struct host **
 /* Listens; from here on requests are answered. */
 int32_t host_listen(struct host *host, struct berth_error *error);
 
-/* Reads the users again; without any, it does nothing. On failure they stay as they were. */
-int32_t host_reload_users(struct host *host, struct berth_error *error);
+/*
+ * Opens the audit log anew, and reads the users again, where there are such. On failure they stay
+ * as they were.
+ */
+int32_t host_reload(struct host *host, struct berth_error *error);
 
 /*
  * Stops listening, lets requests in flight finish within the time of node.shutdown_timeout, stops

@@ -151,7 +151,7 @@ static void block_signals(sigset_t *out_set) {
 
 static void reload(struct host *host, struct log *log) {
     struct berth_error error = BASE_ERROR_INIT;
-    if (host_reload_users(host, &error)) {
+    if (host_reload(host, &error)) {
         LOG(log, BERTH_LOG_ERROR, "users_not_reloaded",
             LOG_FIELD("reason", base_cstr(error.message)));
     } else {

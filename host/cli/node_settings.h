@@ -38,6 +38,8 @@ struct node_settings {
     uint64_t security_cache_ms;
     uint32_t security_allowed_tries;
     uint64_t security_tries_window_ms;
+    struct berth_str audit_file; /* empty: there is no audit log */
+    bool audit_reads;
     bool open_to_all; /* without users or TLS, on other addresses than loopback too */
     uint32_t worker_threads;
     uint32_t worker_queue;

@@ -3,6 +3,7 @@
  * The way out: exactly one reply, from any thread, in the shape that the client asked for.
  */
 #include "host/http/gzip.h"
+#include "host/router/audit.h"
 #include "host/router/rest_request.h"
 
 #include <stdarg.h>
@@ -74,6 +75,7 @@ static void send_outcome(struct berth_request *request) {
         reply.release = free;
         reply.owner = base_buf_take(&outcome->body);
     }
+    audit_request(request, outcome->status);
     http_reply(request->http, &reply);
     rest_request_end(request);
 }
@@ -407,6 +409,7 @@ int32_t router_stream_open(struct berth_request *request, const struct berth_rep
     if (!atomic_compare_exchange_strong(&request->state, &expected, REST_STREAMING)) {
         return BERTH_E_STATE;
     }
+    audit_request(request, reply->status);
     http_stream_open(request->http,
                      &(struct http_reply){.status = reply->status,
                                           .content_type = reply->content_type,

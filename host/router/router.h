@@ -10,6 +10,7 @@
 #ifndef HOST_ROUTER_ROUTER_H
 #define HOST_ROUTER_ROUTER_H
 
+#include "host/base/log.h"
 #include "host/http/server.h"
 #include "host/loop/worker.h"
 #include "host/router/route_table.h"
@@ -21,6 +22,8 @@ struct router_options {
     struct loop_group *loops;
     struct worker_pool *workers;
     struct security *security; /* NULL: there are no users, and everything is open */
+    struct log *audit;         /* NULL: there is no audit log */
+    bool audit_reads;          /* what changes nothing stands there too */
     bool compression;          /* gzip answers of clients that take it */
 };
 

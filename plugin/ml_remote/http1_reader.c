@@ -151,7 +151,7 @@ static int take(struct ml_http1_reader *r, const char *at, size_t len) {
                    ? fail(r, ML_HTTP_BROKEN, "what came was not taken")
                    : 0;
     }
-    if (at == body->ptr + body->len && len <= body->cap - body->len) {
+    if (body->ptr && at == body->ptr + body->len && len <= body->cap - body->len) {
         body->len += len; /* they were read to their place */
         return 0;
     }

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Users: who is let in, what their roles allow, and how that changes while the node runs."""
 import base64
+import json
 import os
 import shutil
 import signal
@@ -221,6 +222,39 @@ def test_private_from_the_moment_that_it_is_said(changing):
             said[0] = "over"
             watching.result()
         assert seen["served"] and seen["refused"]
+
+
+# ---- the audit log ----
+
+def test_audit_log(start_berth, tmp_path):
+    file = tmp_path / "audit.json"
+    berth = start_berth({"plugins.security.audit.file": file}, arguments=["--config", CONFIG])
+    lines = lambda: [json.loads(line) for line in file.read_text().splitlines()]  # noqa: E731
+    admin, alice = send_as(berth, "admin"), send_as(berth, "alice")
+    admin("PUT", "/_cluster/settings", body={"persistent": ACCESS_CONTROL})
+    made = alice("POST", "/_plugins/_ml/connectors/_create",
+                 body=connector("http://127.0.0.1:1/", credential={"key": "sk-canary-1234"}))
+    path = f"/_plugins/_ml/connectors/{made['connector_id']}"
+    alice("GET", path)
+    with pytest.raises(AuthorizationException):
+        send_as(berth, "bob")("GET", path)
+    assert ask(berth, "/?source=sk-canary-5678", Authorization=basic("eve:sk-canary-9")).status == 401
+    seen = [(line["user"], line["method"], line["path"], line["action"], line["status"])
+            for line in lines()]
+    assert seen == [
+        ("admin", "PUT", "/_cluster/settings", "cluster:admin/settings/update", "200"),
+        ("alice", "POST", "/_plugins/_ml/connectors/_create",
+         "cluster:admin/opensearch/ml/create_connector", "200"),
+        ("bob", "GET", path, "cluster:admin/opensearch/ml/connectors/get", "403"),
+        ("", "GET", "/", "", "401")]
+    assert {line["address"] for line in lines()} == {"127.0.0.1"}
+    assert "canary" not in file.read_text() and file.stat().st_mode & 0o777 == 0o600
+    # Turned over while the node runs.
+    file.rename(tmp_path / "old.json")
+    berth.process.send_signal(signal.SIGHUP)
+    berth.wait_event("users_reloaded")
+    alice("DELETE", path)
+    assert [line["method"] for line in lines()] == ["DELETE"]
 
 
 # ---- starting ----

@@ -51,6 +51,11 @@ bool http_request_header(const struct http_request *request, struct berth_str na
     return known;
 }
 
+struct berth_str http_request_address(const struct http_request *request) {
+    (void)request;
+    return BERTH_STR("192.0.2.1");
+}
+
 static void keep(const struct http_reply *reply) {
     sent.replies++;
     sent.status = reply->status;
