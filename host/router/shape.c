@@ -245,6 +245,18 @@ void shape_pretty(struct json_value value, struct base_buf *out) {
 
 /* ---- YAML ---- */
 
+/* What YAML takes for something else than a text. */
+static bool is_yaml_word(struct berth_str text) {
+    static const char *const words[] = {"null", "true", "false", "yes", "no",
+                                        "on",   "off",  "y",     "n"};
+    for (size_t i = 0; i < BASE_COUNT(words); i++) {
+        if (base_str_eq_nocase(text, base_cstr(words[i]))) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static bool is_plain_key(struct berth_str text) {
     for (uint64_t i = 0; i < text.len; i++) {
         char c = text.ptr[i];
@@ -254,7 +266,7 @@ static bool is_plain_key(struct berth_str text) {
             return false;
         }
     }
-    return text.len > 0;
+    return text.len > 0 && !is_yaml_word(text);
 }
 
 /* The character whose well-formed bytes, len of them, begin at p. */

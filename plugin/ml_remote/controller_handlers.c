@@ -193,11 +193,11 @@ static int32_t update_once(struct ml_call *call) {
         return code;
     }
     ml_merge(json_get(old.root, "user_rate_limiter"), json_root(&patch), &merged);
-    code = make_source(call, base_buf_view(&merged), &source);
+    code = merged.error ? base_error_memory(&call->error)
+                        : make_source(call, base_buf_view(&merged), &source);
     struct berth_write write = ml_write_over(&old, BERTH_WRITE_PUT, base_buf_view(&source));
     struct berth_write_result result;
-    code = code || merged.error ? base_error_memory(&call->error)
-                                : ml_store_write(call->plugin, &write, 1, &result, &call->error);
+    code = code ? code : ml_store_write(call->plugin, &write, 1, &result, &call->error);
     if (!code) {
         ml_put_write_result(ML_CONTROLLER, id, &result, &call->out);
     }
