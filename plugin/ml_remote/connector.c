@@ -61,6 +61,10 @@ static int32_t read_parameters(struct ml_call *call, struct json_value object, b
                                struct ml_connector_draft *draft) {
     struct json_value given;
     int32_t code = ml_call_container(call, object, "parameters", JSON_OBJECT, &given);
+    if (!code && partial && json_is(json_get(object, "parameters"), JSON_NULL)) {
+        add_edit(draft, "parameters", base_str(NULL, 0)); /* all of them are removed */
+        return BERTH_OK;
+    }
     if (code || !json_present(given)) {
         return code;
     }

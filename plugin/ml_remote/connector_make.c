@@ -74,7 +74,7 @@ static int32_t merge_parameters(struct ml_call *call, struct json_value old,
                                 struct ml_connector_draft *draft) {
     JSON_DOC_AUTO doc = {0};
     for (size_t i = 0; i < draft->count; i++) {
-        if (strcmp(draft->edits[i].name, "parameters") != 0) {
+        if (strcmp(draft->edits[i].name, "parameters") != 0 || !draft->edits[i].raw.ptr) {
             continue;
         }
         BASE_BUF_AUTO merged;

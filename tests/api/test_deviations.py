@@ -258,6 +258,8 @@ def test_null_removes_from_a_connector(remote):
                 body={"parameters": {"a": None}, "description": None})
     seen = remote.get(made)
     assert seen["parameters"] == {"b": "2"} and "description" not in seen
+    remote.send("PUT", f"/_plugins/_ml/connectors/{made}", body={"parameters": None})
+    assert not remote.get(made).get("parameters")
 
 
 def test_unknown_access_mode(remote):
