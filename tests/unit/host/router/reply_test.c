@@ -56,6 +56,10 @@ struct berth_str http_request_address(const struct http_request *request) {
     return BERTH_STR("192.0.2.1");
 }
 
+bool http_request_is_live(const struct http_request *request) {
+    return request->conn != NULL;
+}
+
 static void keep(const struct http_reply *reply) {
     sent.replies++;
     sent.status = reply->status;
