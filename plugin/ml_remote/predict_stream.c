@@ -115,7 +115,7 @@ static int32_t open_reply(struct ml_stream *s) {
                                       .content_type = BERTH_STR("text/event-stream"),
                                       .headers = headers,
                                       .header_count = BASE_COUNT(headers)};
-    int32_t code = p->loop->plugin->routes->stream_open(p->request, &reply);
+    int32_t code = p->plugin->routes->stream_open(p->request, &reply);
     s->is_open = code == BERTH_OK;
     return code ? base_error(&p->error, code, "the stream cannot be opened") : BERTH_OK;
 }
@@ -126,8 +126,7 @@ static int32_t flush(struct ml_stream *s, uint64_t *out_queued) {
     int32_t code = s->is_open ? BERTH_OK : open_reply(s);
     *out_queued = 0;
     if (!code && s->out.len) {
-        code =
-            p->loop->plugin->routes->stream_write(p->request, base_buf_view(&s->out), out_queued);
+        code = p->plugin->routes->stream_write(p->request, base_buf_view(&s->out), out_queued);
     }
     if (!code) {
         base_buf_clear(&s->out);
@@ -157,7 +156,7 @@ static int32_t on_bytes(void *user, struct ml_exchange *x, struct berth_str byte
     s->has_failed = code != BERTH_OK;
     if (!code && queued > BERTH_STREAM_HIGH_WATER) {
         ml_exchange_pause(x);
-        (void)p->loop->plugin->routes->stream_on_writable(p->request, resume, s);
+        (void)p->plugin->routes->stream_on_writable(p->request, resume, s);
     }
     return code;
 }
@@ -166,7 +165,7 @@ static int32_t on_bytes(void *user, struct ml_exchange *x, struct berth_str byte
 static void finish(void *user) {
     struct ml_stream *s = user;
     struct ml_predict *p = s->predict;
-    const struct berth_routes_v1 *routes = p->loop->plugin->routes;
+    const struct berth_routes_v1 *routes = p->plugin->routes;
     uint64_t queued = 0;
     if (flush(s, &queued) == BERTH_E_LIMIT &&
         routes->stream_on_writable(p->request, finish, s) == BERTH_OK) {
@@ -185,7 +184,7 @@ static void on_done(void *user, struct ml_exchange *x, int32_t code) {
         p->error = x->error;
     }
     if (code && !s->is_open) {
-        (void)p->loop->plugin->routes->on_cancel(p->request, NULL, NULL);
+        (void)p->plugin->routes->on_cancel(p->request, NULL, NULL);
         ml_predict_fail(p);
         return;
     }
@@ -249,7 +248,7 @@ void ml_predict_stream_start(struct ml_predict *p) {
         p->error = code ? p->first.error : p->error;
     }
     if (code) {
-        (void)p->loop->plugin->routes->on_cancel(p->request, NULL, NULL);
+        (void)p->plugin->routes->on_cancel(p->request, NULL, NULL);
         ml_predict_fail(p);
     }
 }
@@ -258,7 +257,7 @@ bool ml_predict_stream_abort(struct ml_predict *p) {
     if (!p->stream || !p->stream->is_open) {
         return false;
     }
-    (void)p->loop->plugin->routes->stream_close(p->request, 0);
+    (void)p->plugin->routes->stream_close(p->request, 0);
     return true;
 }
 

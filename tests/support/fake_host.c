@@ -469,6 +469,10 @@ static int32_t reply_error(struct berth_request *request, const struct berth_err
 }
 
 static int32_t on_cancel(struct berth_request *request, berth_request_fn fn, void *user) {
+    if (request->is_cancelled && fn) {
+        fn(user);
+        return BERTH_OK;
+    }
     request->on_cancel = fn;
     request->cancel_user = user;
     return BERTH_OK;

@@ -27,6 +27,7 @@ struct berth_request {
     uint32_t status;
     struct base_buf body;
     struct berth_error error; /* of reply_error */
+    bool is_cancelled;        /* the client left before anybody asked */
     berth_request_fn on_cancel;
     void *cancel_user;
     const struct berth_user *user; /* who makes it; NULL: the host has no users */
