@@ -293,11 +293,16 @@ void rest_put_error(struct base_buf *out, const struct berth_error *error) {
     json_close_object(out);
 }
 
+/* Half of a text, as it is left where memory ran out, would be worse than none. */
+static struct berth_str whole_or_nothing(const struct base_buf *body) {
+    return body->error ? base_str("", 0) : base_buf_view(body);
+}
+
 int32_t router_reply_error(struct berth_request *request, const struct berth_error *error) {
     BASE_BUF_AUTO body;
     base_buf_init(&body, BASE_BUF_MAX_DEFAULT);
     rest_put_error(&body, error);
-    struct berth_str part = base_buf_view(&body);
+    struct berth_str part = whole_or_nothing(&body);
     uint32_t status = base_error_status(error);
     static const struct berth_header retry[] = {
         {BERTH_STR_INIT("retry-after"), BERTH_STR_INIT("1")}};
@@ -325,7 +330,7 @@ void rest_reply_plain_error(struct berth_request *request, uint32_t status, cons
         json_member_u64(&body, "status", status);
     }
     json_close_object(&body);
-    struct berth_str part = base_buf_view(&body);
+    struct berth_str part = whole_or_nothing(&body);
     struct berth_header header = {BERTH_STR_INIT("allow"), base_cstr(allow)};
     (void)router_reply(request, &(struct berth_reply){.size = sizeof(struct berth_reply),
                                                       .status = status,
@@ -345,7 +350,7 @@ void rest_reply_unauthorized(struct berth_request *request) {
     (void)base_error_rest(&error, BERTH_E_DENIED, 401, "security_exception",
                           "a name and a password are needed, and those sent are none, or wrong");
     rest_put_error(&body, &error);
-    struct berth_str part = base_buf_view(&body);
+    struct berth_str part = whole_or_nothing(&body);
     (void)router_reply(request, &(struct berth_reply){.size = sizeof(struct berth_reply),
                                                       .status = 401,
                                                       .headers = &challenge,

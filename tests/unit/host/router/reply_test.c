@@ -517,6 +517,26 @@ static void a_request_is_answered_at_each_failed_allocation(void **state) {
     }
 }
 
+/* An error whose text needs memory that is not there has no body rather than half of one. */
+static void an_error_is_told_whole_or_not_at_all(void **state) {
+    (void)state;
+    char reason[600];
+    memset(reason, 'a', sizeof reason);
+    FAULT_EACH_ALLOCATION({
+        struct rig r;
+        struct berth_error error = BASE_ERROR_INIT;
+        begin(&r);
+        (void)base_error(&error, BERTH_E_INVALID, BASE_FMT, BASE_ARG(base_str(reason, 600)));
+        (void)router_reply_error(&r.request, &error);
+        assert_true(sent.body.len == 0 || json_check(base_buf_view(&sent.body), 0, NULL));
+        end(&r);
+        begin(&r);
+        rest_reply_plain_error(&r.request, 404, NULL, BASE_FMT, BASE_ARG(base_str(reason, 600)));
+        assert_true(sent.body.len == 0 || json_check(base_buf_view(&sent.body), 0, NULL));
+        end(&r);
+    });
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(errors_have_their_envelope),
@@ -533,6 +553,7 @@ int main(void) {
         cmocka_unit_test(a_stream_is_held_back_and_ended_once),
         cmocka_unit_test(who_asks_after_the_cancel_is_told_at_once),
         cmocka_unit_test(a_request_is_answered_at_each_failed_allocation),
+        cmocka_unit_test(an_error_is_told_whole_or_not_at_all),
     };
     return cmocka_run_group_tests_name("host.router.reply", tests, NULL, NULL);
 }
