@@ -134,7 +134,7 @@ bool json_string(struct json_value value, struct base_arena *arena, struct berth
 /* Whether it is a string with this text. */
 bool json_string_is(struct json_value value, struct berth_str text);
 
-/* A number that is written as an integer and fits; any number. */
+/* A number that is written as an integer; any number. False where it does not fit: base/str.h. */
 bool json_i64(struct json_value value, int64_t *out_value);
 bool json_f64(struct json_value value, double *out_value);
 

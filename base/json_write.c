@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/json_write.h"
 
+#include "base/utf8.h"
+
 #include <math.h>
 #include <stdio.h>
 
@@ -31,24 +33,35 @@ void json_close_array(struct base_buf *buf) {
     base_buf_char(buf, ']');
 }
 
-void json_escape(struct base_buf *buf, struct berth_str text) {
+/* What a byte is written as that cannot stand in a string. */
+static void put_escaped(struct base_buf *buf, unsigned char c) {
     static const char named[] = "\"\\\b\f\n\r\t";
     static const char names[] = "\"\\bfnrt";
+    const char *at = c ? strchr(named, c) : NULL;
+    if (c >= 0x80) {
+        base_buf_cstr(buf, "\xef\xbf\xbd"); /* U+FFFD */
+    } else if (at) {
+        base_buf_char(buf, '\\');
+        base_buf_char(buf, names[at - named]);
+    } else {
+        base_buf_format(buf, "\\u%04x", c);
+    }
+}
+
+void json_escape(struct base_buf *buf, struct berth_str text) {
+    const unsigned char *bytes = (const unsigned char *)text.ptr;
     uint64_t run = 0;
-    for (uint64_t i = 0; i < text.len; i++) {
-        unsigned char c = (unsigned char)text.ptr[i];
-        if (c >= 0x20 && c != '"' && c != '\\') {
+    for (uint64_t i = 0; i < text.len;) {
+        unsigned char c = bytes[i];
+        bool stays = c >= 0x20 && c != '"' && c != '\\';
+        size_t width = c < 0x80 ? 1 : base_utf8_length(bytes + i, bytes + text.len);
+        if (stays && width) {
+            i += width;
             continue;
         }
         base_buf_append(buf, text.ptr + run, i - run);
-        run = i + 1;
-        const char *at = c ? strchr(named, c) : NULL;
-        if (at) {
-            base_buf_char(buf, '\\');
-            base_buf_char(buf, names[at - named]);
-        } else {
-            base_buf_format(buf, "\\u%04x", c);
-        }
+        put_escaped(buf, c);
+        run = ++i;
     }
     base_buf_append(buf, text.ptr + run, text.len - run);
 }

@@ -41,7 +41,7 @@ void json_member_raw(struct base_buf *buf, const char *key, struct berth_str raw
 
 /*
  * Appends text as it must stand between the quotes of a JSON string: only what JSON requires is
- * escaped.
+ * escaped, and what is no UTF-8 becomes U+FFFD.
  */
 void json_escape(struct base_buf *buf, struct berth_str text);
 

@@ -2,9 +2,8 @@
 #include "base/str.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdlib.h>
-
-#define NUMBER_TEXT_MAX 64
 
 static char lower(char c) {
     return c >= 'A' && c <= 'Z' ? (char)(c + ('a' - 'A')) : c;
@@ -109,7 +108,7 @@ bool base_str_glob_single(struct berth_str pattern, struct berth_str text) {
 
 /* strtoll and strtod want a terminator and allow leading space, which a number may not have. */
 static bool number_text(struct berth_str s, char *out_text) {
-    if (s.len == 0 || s.len >= NUMBER_TEXT_MAX || is_space(s.ptr[0])) {
+    if (s.len == 0 || s.len > BASE_NUMBER_MAX || is_space(s.ptr[0])) {
         return false;
     }
     memcpy(out_text, s.ptr, BASE_LEN(s));
@@ -118,7 +117,7 @@ static bool number_text(struct berth_str s, char *out_text) {
 }
 
 bool base_str_i64(struct berth_str s, int64_t *out_value) {
-    char text[NUMBER_TEXT_MAX];
+    char text[BASE_NUMBER_MAX + 1];
     char *end = NULL;
     if (!number_text(s, text)) {
         return false;
@@ -133,13 +132,13 @@ bool base_str_i64(struct berth_str s, int64_t *out_value) {
 }
 
 bool base_str_f64(struct berth_str s, double *out_value) {
-    char text[NUMBER_TEXT_MAX];
+    char text[BASE_NUMBER_MAX + 1];
     char *end = NULL;
     if (!number_text(s, text) || strspn(text, "+-0123456789.eE") != s.len) {
         return false;
     }
     double value = strtod(text, &end);
-    if (end != text + s.len) {
+    if (end != text + s.len || !isfinite(value)) {
         return false;
     }
     *out_value = value;

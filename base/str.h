@@ -39,6 +39,7 @@ static inline bool base_str_is(struct berth_str a, const char *literal) {
     return base_str_eq(a, base_cstr(literal));
 }
 
+/* What lies behind start, and what lies from start to before end; of both, what there is of it. */
 static inline struct berth_str base_str_from(struct berth_str s, uint64_t start) {
     return start >= s.len ? (struct berth_str){s.ptr + s.len, 0}
                           : (struct berth_str){s.ptr + start, s.len - start};
@@ -74,7 +75,13 @@ bool base_str_glob(struct berth_str pattern, struct berth_str text);
 /* The same, and ? is any one character. */
 bool base_str_glob_single(struct berth_str pattern, struct berth_str text);
 
-/* Read the whole view as a decimal number; false when it is none or does not fit. */
+/* The longest text that is read as a number. */
+#define BASE_NUMBER_MAX 1024u
+
+/*
+ * Read the whole view as a decimal number; false when it is none, is longer than BASE_NUMBER_MAX,
+ * or does not fit. Too small for a double is 0, too large does not fit.
+ */
 bool base_str_i64(struct berth_str s, int64_t *out_value);
 bool base_str_f64(struct berth_str s, double *out_value);
 

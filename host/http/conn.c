@@ -32,9 +32,29 @@ void http_conn_wait_for(struct http_conn *conn, enum http_wait kind) {
 
 /* ---- closing ---- */
 
+/*
+ * Told from here and not where the connection broke: that can be within a call of the handler's
+ * own, which goes on with what this would end.
+ */
+static void tell_gone(struct http_conn *conn) {
+    struct http_request *request = conn->active;
+    if (!request) {
+        return;
+    }
+    void (*on_gone)(void *) = request->on_gone;
+    conn->active = NULL;
+    conn->home->stats.clients_gone++;
+    request->conn = NULL;
+    request->on_gone = NULL;
+    if (on_gone) {
+        on_gone(request->user);
+    }
+}
+
 static void on_closed(uv_handle_t *handle) {
     struct http_conn *conn = handle->data;
     struct http_loop *home = conn->home;
+    tell_gone(conn);
     *(conn->previous ? &conn->previous->next : &home->conns) = conn->next;
     if (conn->next) {
         conn->next->previous = conn->previous;
@@ -57,18 +77,7 @@ void http_conn_close(struct http_conn *conn) {
     }
     conn->closing = true;
     http_conn_wait_none(conn);
-    struct http_request *request = conn->active;
-    conn->active = NULL;
     uv_close((uv_handle_t *)&conn->tcp, on_closed);
-    if (request) {
-        conn->home->stats.clients_gone++;
-        request->conn = NULL;
-        void (*on_gone)(void *) = request->on_gone;
-        request->on_gone = NULL;
-        if (on_gone) {
-            on_gone(request->user);
-        }
-    }
 }
 
 /* ---- reading ---- */

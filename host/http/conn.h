@@ -80,7 +80,7 @@ void http_server_note_closed(struct http_server *server);
 /* Takes a connection from the loop's listener. */
 void http_conn_accept(struct http_loop *home);
 
-/* Begins to close; the client of an active request counts as gone. */
+/* Begins to close; the handler of an active request is told that the client is gone, later. */
 void http_conn_close(struct http_conn *conn);
 
 /* Closes what is idle and marks the rest to be closed after its answer. */

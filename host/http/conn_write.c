@@ -54,7 +54,8 @@ static void on_written(uv_write_t *request, int status) {
         http_conn_wait_for(conn, HTTP_WAIT_WRITE);
     }
     struct http_request *active = conn->active;
-    if (active && active->on_writable && http_conn_queued(conn) < BERTH_STREAM_LOW_WATER) {
+    if (active && !conn->closing && active->on_writable &&
+        http_conn_queued(conn) < BERTH_STREAM_LOW_WATER) {
         void (*on_writable)(void *) = active->on_writable;
         active->on_writable = NULL;
         on_writable(active->writable_user);

@@ -72,6 +72,15 @@ struct berth_str http_request_address(const struct http_request *request) {
     return request->conn ? base_cstr(request->conn->address) : base_str("", 0);
 }
 
+/* NULL where the client has left, or what is sent could not reach it. */
+static struct http_conn *live_conn(const struct http_request *request) {
+    return request->conn && !request->conn->closing ? request->conn : NULL;
+}
+
+bool http_request_is_live(const struct http_request *request) {
+    return live_conn(request) != NULL;
+}
+
 struct http_request *http_request_create(struct http_loop *home) {
     struct http_request *request = home->free_requests;
     if (request) {
@@ -158,11 +167,11 @@ static int32_t write_head(struct base_buf *head, const struct http_request *requ
     return head->error;
 }
 
-/* The request leaves its connection; what is left of it goes back to its loop. */
+/* The request leaves its connection, which is NULL where nothing can be sent any more. */
 static struct http_conn *detach(struct http_request *request) {
-    struct http_conn *conn = request->conn;
-    if (conn) {
-        conn->active = NULL;
+    struct http_conn *conn = live_conn(request);
+    if (request->conn) {
+        request->conn->active = NULL;
     }
     return conn;
 }
@@ -219,7 +228,7 @@ void http_reply(struct http_request *request, const struct http_reply *reply) {
 }
 
 void http_stream_open(struct http_request *request, const struct http_reply *reply) {
-    struct http_conn *conn = request->conn;
+    struct http_conn *conn = live_conn(request);
     request->streaming = true;
     request->chunked_reply = !request->http_1_0;
     if (!conn) {
@@ -238,7 +247,7 @@ void http_stream_open(struct http_request *request, const struct http_reply *rep
 }
 
 int32_t http_stream_write(struct http_request *request, struct berth_str piece) {
-    struct http_conn *conn = request->conn;
+    struct http_conn *conn = live_conn(request);
     if (!conn) {
         return BERTH_E_CANCELLED;
     }
@@ -252,11 +261,12 @@ int32_t http_stream_write(struct http_request *request, struct berth_str piece) 
     http_conn_send(conn, &(struct http_output){.head = base_str(size, chunked ? (size_t)len : 0),
                                                .parts = parts,
                                                .count = chunked ? 2 : 1});
-    return request->conn ? BERTH_OK : BERTH_E_CANCELLED;
+    return conn->closing ? BERTH_E_CANCELLED : BERTH_OK;
 }
 
 uint64_t http_stream_queued(const struct http_request *request) {
-    return request->conn ? http_conn_queued(request->conn) : 0;
+    struct http_conn *conn = live_conn(request);
+    return conn ? http_conn_queued(conn) : 0;
 }
 
 void http_stream_close(struct http_request *request, bool complete) {

@@ -31,7 +31,7 @@ struct http_header_span {
 
 struct http_request {
     struct http_request *next; /* in the loop's list of free ones */
-    struct http_conn *conn;    /* NULL once the client has left */
+    struct http_conn *conn;    /* NULL once the client's connection is closed */
     struct http_loop *home;
     struct loop *loop;
     const char *method;
@@ -46,7 +46,10 @@ struct http_request {
     struct base_buf head;
     struct base_buf body;
     uint64_t received_ns;
-    /* Called once when the client leaves before the answer; NULL where nobody asked. */
+    /*
+     * Called once when the client leaves before the answer, never from within a call of this
+     * header; NULL where nobody asked.
+     */
     void (*on_gone)(void *user);
     /* Called once when a streamed answer can take more again. */
     void (*on_writable)(void *user);
@@ -67,9 +70,7 @@ bool http_request_header(const struct http_request *request, struct berth_str na
 struct berth_str http_request_address(const struct http_request *request);
 
 /* Whether the client's connection is still there. */
-static inline bool http_request_is_live(const struct http_request *request) {
-    return request->conn != NULL;
-}
+bool http_request_is_live(const struct http_request *request);
 
 /* An answer: the body is the parts, which stay as they are until release is called. */
 struct http_reply {

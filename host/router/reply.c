@@ -96,26 +96,52 @@ static void hand_over(struct berth_request *request) {
 
 /* ---- on the replying thread: making the answer ---- */
 
-static struct berth_str text_copy(struct berth_request *request, struct berth_str text) {
-    struct berth_str copy = base_arena_dup(&request->arena, text);
-    return copy.ptr ? copy : base_str("", 0);
+/* Whether a text can stand in a head: an end of line would let the rest pass for lines of ours. */
+static bool fits_head(struct berth_str text) {
+    for (uint64_t i = 0; i < text.len; i++) {
+        if (text.ptr[i] == '\0' || text.ptr[i] == '\r' || text.ptr[i] == '\n') {
+            return false;
+        }
+    }
+    return true;
 }
 
-/* Copies the handler's headers and adds the router's; false without memory. */
-static bool make_headers(struct berth_request *request, const struct berth_header *headers,
-                         uint32_t count, bool packed) {
+static bool is_header_name(struct berth_str name) {
+    bool fits = name.len > 0;
+    for (uint64_t i = 0; i < name.len && fits; i++) {
+        fits = name.ptr[i] > ' ' && name.ptr[i] < 0x7f && name.ptr[i] != ':';
+    }
+    return fits;
+}
+
+static int32_t copy_text(struct berth_request *request, struct berth_str text,
+                         struct berth_str *out_copy) {
+    if (!fits_head(text)) {
+        return BERTH_E_INVALID;
+    }
+    *out_copy = base_arena_dup(&request->arena, text);
+    return out_copy->ptr ? BERTH_OK : BERTH_E_NO_MEMORY;
+}
+
+/* Copies the handler's headers and adds the router's. */
+static int32_t make_headers(struct berth_request *request, const struct berth_reply *reply,
+                            bool packed) {
     struct rest_outcome *outcome = &request->outcome;
     struct berth_str opaque;
-    outcome->headers =
-        base_arena_array(&request->arena, count + OWN_HEADERS, sizeof *outcome->headers);
-    if (!outcome->headers) {
-        return false;
+    outcome->headers = base_arena_array(&request->arena, reply->header_count + OWN_HEADERS,
+                                        sizeof *outcome->headers);
+    int32_t code = outcome->headers ? BERTH_OK : BERTH_E_NO_MEMORY;
+    for (uint32_t i = 0; i < reply->header_count && !code; i++) {
+        const struct berth_header *header = &reply->headers[i];
+        code = is_header_name(header->name)
+                   ? copy_text(request, header->name, &outcome->headers[i].name)
+                   : BERTH_E_INVALID;
+        code = code ? code : copy_text(request, header->value, &outcome->headers[i].value);
     }
-    for (uint32_t i = 0; i < count; i++) {
-        outcome->headers[i].name = text_copy(request, headers[i].name);
-        outcome->headers[i].value = text_copy(request, headers[i].value);
+    if (code) {
+        return code;
     }
-    outcome->header_count = count;
+    outcome->header_count = reply->header_count;
     if (http_request_header(request->http, BERTH_STR("x-opaque-id"), &opaque)) {
         outcome->headers[outcome->header_count++] =
             (struct berth_header){BERTH_STR_INIT("X-Opaque-Id"), opaque};
@@ -124,7 +150,7 @@ static bool make_headers(struct berth_request *request, const struct berth_heade
         outcome->headers[outcome->header_count++] =
             (struct berth_header){BERTH_STR_INIT("content-encoding"), BERTH_STR_INIT("gzip")};
     }
-    return true;
+    return BERTH_OK;
 }
 
 static uint64_t length_of(const struct berth_reply *reply) {
@@ -177,23 +203,28 @@ static int32_t refer_to_parts(struct berth_request *request, const struct berth_
     return BERTH_OK;
 }
 
-static void out_of_memory(struct berth_request *request) {
+/* An answer without a body, where none could be made. */
+static void make_bare_outcome(struct berth_request *request, uint32_t status) {
     struct rest_outcome *outcome = &request->outcome;
     base_buf_deinit(&outcome->body);
     *outcome = (struct rest_outcome){
-        .status = 503,
+        .status = status,
         .content_type = base_cstr(json_type_text),
     };
     base_buf_init(&outcome->body, 0);
 }
 
+/* A struct that is too small for it has no release. */
 static void release_reply(const struct berth_reply *reply) {
-    if (reply->release) {
+    if (reply->size >= sizeof *reply && reply->release) {
         reply->release(reply->owner);
     }
 }
 
-/* Makes the outcome of a reply; takes over its parts in any case. */
+/*
+ * Makes the outcome of a reply; takes over its parts in any case. What is not of the parts is
+ * copied first, since it may go with them.
+ */
 static int32_t make_outcome(struct berth_request *request, const struct berth_reply *reply) {
     struct rest_outcome *outcome = &request->outcome;
     if (reply->status >= 400) {
@@ -203,22 +234,21 @@ static int32_t make_outcome(struct berth_request *request, const struct berth_re
     bool packed = request->home->router->options.compression && length_of(reply) >= COMPRESS_MIN &&
                   takes_gzip(request);
     bool referred = reply->release && !shaped && !packed;
-    int32_t code =
-        referred ? refer_to_parts(request, reply) : make_body(request, reply, shaped, packed);
+    outcome->status = reply->status;
+    outcome->content_type =
+        base_cstr(shaped && request->shape.yaml ? yaml_type_text : json_type_text);
+    int32_t code = make_headers(request, reply, packed);
+    if (!code && reply->content_type.len && !(shaped && request->shape.yaml)) {
+        code = copy_text(request, reply->content_type, &outcome->content_type);
+    }
+    if (!code) {
+        code =
+            referred ? refer_to_parts(request, reply) : make_body(request, reply, shaped, packed);
+    }
     if (!referred || code) {
         release_reply(reply);
     }
-    if (code || !make_headers(request, reply->headers, reply->header_count, packed)) {
-        if (referred && !code) {
-            release_reply(reply);
-        }
-        return BERTH_E_NO_MEMORY;
-    }
-    outcome->status = reply->status;
-    outcome->content_type = shaped && request->shape.yaml ? base_cstr(yaml_type_text)
-                            : reply->content_type.len     ? text_copy(request, reply->content_type)
-                                                          : base_cstr(json_type_text);
-    return BERTH_OK;
+    return code;
 }
 
 int32_t router_reply(struct berth_request *request, const struct berth_reply *reply) {
@@ -226,14 +256,17 @@ int32_t router_reply(struct berth_request *request, const struct berth_reply *re
         release_reply(reply); /* promised whatever becomes of the reply */
         return BERTH_E_STATE;
     }
-    bool valid = reply->size >= sizeof *reply && reply->status >= 200 && reply->status <= 599;
-    int32_t code = valid ? make_outcome(request, reply) : BERTH_E_INVALID;
+    int32_t code = BERTH_E_INVALID;
+    if (reply->size >= sizeof *reply && reply->status >= 200 && reply->status <= 599) {
+        code = make_outcome(request, reply);
+    } else {
+        release_reply(reply);
+    }
+    if (code && code != BERTH_E_INVALID) {
+        code = BERTH_E_NO_MEMORY;
+    }
     if (code) {
-        out_of_memory(request);
-        if (!valid) {
-            release_reply(reply);
-            request->outcome.status = 500;
-        }
+        make_bare_outcome(request, code == BERTH_E_INVALID ? 500 : 503);
     }
     hand_over(request);
     return code;
@@ -260,11 +293,16 @@ void rest_put_error(struct base_buf *out, const struct berth_error *error) {
     json_close_object(out);
 }
 
+/* Half of a text, as it is left where memory ran out, would be worse than none. */
+static struct berth_str whole_or_nothing(const struct base_buf *body) {
+    return body->error ? base_str("", 0) : base_buf_view(body);
+}
+
 int32_t router_reply_error(struct berth_request *request, const struct berth_error *error) {
     BASE_BUF_AUTO body;
     base_buf_init(&body, BASE_BUF_MAX_DEFAULT);
     rest_put_error(&body, error);
-    struct berth_str part = base_buf_view(&body);
+    struct berth_str part = whole_or_nothing(&body);
     uint32_t status = base_error_status(error);
     static const struct berth_header retry[] = {
         {BERTH_STR_INIT("retry-after"), BERTH_STR_INIT("1")}};
@@ -292,7 +330,7 @@ void rest_reply_plain_error(struct berth_request *request, uint32_t status, cons
         json_member_u64(&body, "status", status);
     }
     json_close_object(&body);
-    struct berth_str part = base_buf_view(&body);
+    struct berth_str part = whole_or_nothing(&body);
     struct berth_header header = {BERTH_STR_INIT("allow"), base_cstr(allow)};
     (void)router_reply(request, &(struct berth_reply){.size = sizeof(struct berth_reply),
                                                       .status = status,
@@ -312,7 +350,7 @@ void rest_reply_unauthorized(struct berth_request *request) {
     (void)base_error_rest(&error, BERTH_E_DENIED, 401, "security_exception",
                           "a name and a password are needed, and those sent are none, or wrong");
     rest_put_error(&body, &error);
-    struct berth_str part = base_buf_view(&body);
+    struct berth_str part = whole_or_nothing(&body);
     (void)router_reply(request, &(struct berth_reply){.size = sizeof(struct berth_reply),
                                                       .status = 401,
                                                       .headers = &challenge,
@@ -397,14 +435,20 @@ int32_t router_on_cancel(struct berth_request *request, berth_request_fn fn, voi
 
 int32_t router_stream_open(struct berth_request *request, const struct berth_reply *reply) {
     int expected = REST_OPEN;
+    struct berth_str content_type;
     if (!on_own_loop(request)) {
         return BERTH_E_STATE;
     }
     if (reply->size < sizeof *reply || reply->status < 200 || reply->status > 599) {
         return BERTH_E_INVALID;
     }
-    if (!make_headers(request, reply->headers, reply->header_count, false)) {
-        return BERTH_E_NO_MEMORY;
+    if (request->cancelled) {
+        return BERTH_E_CANCELLED;
+    }
+    int32_t code = make_headers(request, reply, false);
+    code = code ? code : copy_text(request, reply->content_type, &content_type);
+    if (code) {
+        return code;
     }
     if (!atomic_compare_exchange_strong(&request->state, &expected, REST_STREAMING)) {
         return BERTH_E_STATE;
@@ -412,10 +456,10 @@ int32_t router_stream_open(struct berth_request *request, const struct berth_rep
     audit_request(request, reply->status);
     http_stream_open(request->http,
                      &(struct http_reply){.status = reply->status,
-                                          .content_type = reply->content_type,
+                                          .content_type = content_type,
                                           .headers = request->outcome.headers,
                                           .header_count = request->outcome.header_count});
-    return request->cancelled ? BERTH_E_CANCELLED : BERTH_OK;
+    return BERTH_OK;
 }
 
 int32_t router_stream_write(struct berth_request *request, struct berth_str bytes,

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "host/settings/value.h"
 
-#include <math.h>
 #include <stdlib.h>
 
 #define ARENA_CHUNK 512
@@ -77,7 +76,7 @@ static bool read_number(uint32_t type, struct berth_str text, double *out_number
         *out_number = (double)whole;
         return true;
     case BERTH_SETTING_FLOAT:
-        return base_str_f64(text, out_number) && isfinite(*out_number);
+        return base_str_f64(text, out_number);
     case BERTH_SETTING_TIME:
         return read_unit(text, time_units, BASE_COUNT(time_units), out_number);
     case BERTH_SETTING_BYTES:

@@ -159,34 +159,40 @@ static int32_t put_query(struct signing *s, struct base_buf *out) {
     return BERTH_OK;
 }
 
-#define NAME_MAX_BYTES 64
+static char lower(char c) {
+    return c >= 'A' && c <= 'Z' ? (char)(c | 32) : c;
+}
 
-static void lower(struct berth_str name, char out[NAME_MAX_BYTES]) {
-    size_t len = 0;
-    for (; len < name.len && len + 1 < NAME_MAX_BYTES; len++) {
-        char c = name.ptr[len];
-        out[len] = c >= 'A' && c <= 'Z' ? (char)(c | 32) : c;
+static int compare_names(struct berth_str a, struct berth_str b) {
+    for (uint64_t i = 0; i < a.len && i < b.len; i++) {
+        char left = lower(a.ptr[i]);
+        char right = lower(b.ptr[i]);
+        if (left != right) {
+            return left < right ? -1 : 1;
+        }
     }
-    out[len] = '\0';
+    return a.len < b.len ? -1 : a.len > b.len;
 }
 
-static int by_name(const void *a, const void *b) {
-    const struct ml_aws_header *x = a;
-    const struct ml_aws_header *y = b;
-    char left[NAME_MAX_BYTES];
-    char right[NAME_MAX_BYTES];
-    lower(x->name, left);
-    lower(y->name, right);
-    return strcmp(left, right);
-}
-
+/* Puts a header in its place by name, behind those of the same name. */
 static int32_t add_header(struct signing *s, struct berth_str name, struct berth_str value) {
-    if (s->header_count == ML_AWS_HEADERS_MAX) {
+    uint32_t at = s->header_count;
+    if (at == ML_AWS_HEADERS_MAX) {
         return base_error(s->error, BERTH_E_LIMIT, "at most %u headers are signed",
                           ML_AWS_HEADERS_MAX);
     }
-    s->headers[s->header_count++] = (struct ml_aws_header){name, value};
+    for (; at > 0 && compare_names(s->headers[at - 1].name, name) > 0; at--) {
+        s->headers[at] = s->headers[at - 1];
+    }
+    s->headers[at] = (struct ml_aws_header){name, value};
+    s->header_count++;
     return BERTH_OK;
+}
+
+static void put_name(struct base_buf *out, struct berth_str name) {
+    for (uint64_t i = 0; i < name.len; i++) {
+        base_buf_char(out, lower(name.ptr[i]));
+    }
 }
 
 /* Values with their runs of spaces made one. */
@@ -216,15 +222,21 @@ static int32_t put_headers(struct signing *s, struct base_buf *out) {
     if (code) {
         return code;
     }
-    qsort(s->headers, s->header_count, sizeof *s->headers, by_name);
     for (uint32_t i = 0; i < s->header_count; i++) {
-        char name[NAME_MAX_BYTES];
-        lower(s->headers[i].name, name);
-        base_buf_format(&s->names, "%s%s", i ? ";" : "", name);
-        base_buf_format(out, "%s:", name);
-        put_value(out, s->headers[i].value);
-        base_buf_char(out, '\n');
+        const struct ml_aws_header *header = &s->headers[i];
+        /* Those of one name are signed as one, as whoever is asked may join them. */
+        if (i > 0 && compare_names(header[-1].name, header->name) == 0) {
+            base_buf_char(out, ',');
+        } else {
+            base_buf_cstr(out, i ? "\n" : "");
+            base_buf_cstr(&s->names, i ? ";" : "");
+            put_name(&s->names, header->name);
+            put_name(out, header->name);
+            base_buf_char(out, ':');
+        }
+        put_value(out, header->value);
     }
+    base_buf_char(out, '\n');
     return BERTH_OK;
 }
 

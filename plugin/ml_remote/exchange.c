@@ -240,6 +240,8 @@ void ml_exchange_cancel(struct ml_exchange *x) {
         x->is_in = ml_gate_give_up(x->deployed->gate, &x->waiter);
     }
     leave(x);
-    x->loop->plugin->loop->timer_destroy(x->timer);
-    x->timer = NULL;
+    if (x->timer) { /* the loop of one that never began may be gone */
+        x->loop->plugin->loop->timer_destroy(x->timer);
+        x->timer = NULL;
+    }
 }

@@ -102,24 +102,6 @@ static bool is_json_type(const char *content_type) {
             base_str_eq_nocase(base_str_from(type, type.len - 5), BERTH_STR("+json")));
 }
 
-/* A text becomes a JSON string; bytes that are no UTF-8 the replacement character. */
-static void put_text(struct berth_str text, struct base_buf *out) {
-    const unsigned char *at = (const unsigned char *)text.ptr;
-    const unsigned char *end = at + text.len;
-    base_buf_char(out, '"');
-    while (at < end) {
-        size_t width = base_utf8_length(at, end);
-        if (width == 0) {
-            base_buf_cstr(out, "\xef\xbf\xbd");
-            at++;
-        } else {
-            json_escape(out, base_str((const char *)at, width));
-            at += width;
-        }
-    }
-    base_buf_char(out, '"');
-}
-
 static int32_t malformed(struct ml_exchange *x, const struct json_error *fault) {
     return ml_status(&x->error, 502,
                      "the remote service's answer is declared as JSON and is none: %s, at line "
@@ -147,7 +129,7 @@ static int32_t take_answer(struct ml_exchange *x, struct ml_http_answer *answer)
     if (is_json_type(answer->content_type)) {
         return malformed(x, &fault);
     }
-    put_text(text, &x->body);
+    json_put_string(&x->body, text);
     return x->body.error ? base_error_memory(&x->error) : BERTH_OK;
 }
 

@@ -26,6 +26,7 @@ struct ml_predict *ml_predict_create(struct ml_loop *loop) {
     p = calloc(1, sizeof *p);
     if (p) {
         p->loop = loop;
+        p->plugin = loop->plugin;
         ml_exchange_init(&p->first, loop);
         base_arena_init(&p->arena, ARENA_CHUNK);
         base_buf_init(&p->out, BASE_BUF_MAX_DEFAULT);
@@ -68,6 +69,7 @@ void ml_predict_destroy(struct ml_predict *p) {
     struct ml_predict kept = *p;
     *p = (struct ml_predict){.next = loop->free_predicts,
                              .loop = loop,
+                             .plugin = loop->plugin,
                              .doc = kept.doc,
                              .first = kept.first,
                              .arena = kept.arena,
@@ -84,7 +86,7 @@ void ml_predict_track_end(struct ml_predict *p, bool failed) {
 /* ---- the exchanges ---- */
 
 static void stop_listening(struct ml_predict *p) {
-    (void)p->loop->plugin->routes->on_cancel(p->request, NULL, NULL);
+    (void)p->plugin->routes->on_cancel(p->request, NULL, NULL);
 }
 
 static void end(struct ml_predict *p, int32_t code) {
@@ -99,8 +101,18 @@ static void end(struct ml_predict *p, int32_t code) {
 /* The client left: nobody waits for the remote service any more. */
 static void on_cancel(void *user) {
     struct ml_predict *p = user;
-    (void)base_error(&p->error, BERTH_E_CANCELLED, "the client left");
-    ml_predict_fail(p);
+    p->failed = base_error(&p->error, BERTH_E_CANCELLED, "the client left");
+    if (!p->is_starting) {
+        ml_predict_fail(p);
+    }
+}
+
+/* A client that left already is told of within this. */
+static int32_t start_listening(struct ml_predict *p) {
+    p->is_starting = true;
+    (void)p->plugin->routes->on_cancel(p->request, on_cancel, p);
+    p->is_starting = false;
+    return p->failed;
 }
 
 /* Each answer by itself: the guarding model is asked about one after the other. */
@@ -176,7 +188,7 @@ static void start_exchanges(struct ml_predict *p, int32_t code) {
 static int32_t take_user_tokens(struct ml_predict *p) {
     const struct ml_controller *controller = p->deployed->controller;
     const struct berth_user *user = NULL;
-    return !controller || p->loop->plugin->identity->user(p->request, &user) ||
+    return !controller || p->plugin->identity->user(p->request, &user) ||
                    ml_controller_take(controller, user->name, p->count, base_monotonic_ns())
                ? BERTH_OK
                : ml_status(&p->error, 429,
@@ -210,12 +222,12 @@ static int32_t send(struct ml_predict *p, struct ml_loop_model *model) {
     code = code || !p->is_stream ? code : ml_predict_stream_check(p);
     code = code ? code : take_tokens(p);
     code = code ? code : judge_payloads(p);
+    code = code ? code : start_listening(p);
     if (code) {
         return code;
     }
     struct berth_str question = {"", 0};
     (void)json_string(json_get(p->input.parameters, "question"), &p->arena, &question);
-    (void)p->loop->plugin->routes->on_cancel(p->request, on_cancel, p);
     ml_predict_guard(p, &p->deployed->guardrails.input, "input", question, start_exchanges);
     return BERTH_OK;
 }
@@ -229,7 +241,7 @@ static void after_deploy(void *user, uint32_t index, void *context) {
     (void)index;
     if (!context) {
         (void)base_error(&p->error, BERTH_E_UNAVAILABLE, "the node is stopping");
-        (void)p->loop->plugin->routes->reply_error(p->request, &p->error);
+        (void)p->plugin->routes->reply_error(p->request, &p->error);
         ml_predict_free(p);
     } else if (p->deploy_code) {
         ml_predict_fail(p);
@@ -241,14 +253,14 @@ static void after_deploy(void *user, uint32_t index, void *context) {
 /* On a worker. */
 static void deploy(void *user) {
     struct ml_predict *p = user;
-    struct ml_plugin *plugin = p->loop->plugin;
+    struct ml_plugin *plugin = p->plugin;
     struct ml_settings *settings = ml_settings_acquire(plugin);
     p->deploy_code = ml_access_require_model(plugin, settings, p->request, p->model_id, &p->error);
     ml_settings_release(settings);
     if (!p->deploy_code) {
         p->deploy_code = ml_deploy_automatically(plugin, p->model_id, &p->error);
     }
-    if (plugin->loop->post(plugin->host, p->loop->index, after_deploy, p)) {
+    if (plugin->loop->post(plugin->host, p->view->loop, after_deploy, p)) {
         (void)base_error_memory(&p->error);
         (void)plugin->routes->reply_error(p->request, &p->error);
         ml_predict_free(p);
@@ -258,9 +270,9 @@ static void deploy(void *user) {
 static int32_t check_model(struct ml_predict *p) {
     const struct ml_settings *settings = p->loop->settings;
     if (!settings->node_is_eligible) {
-        return ml_settings_not_eligible(p->loop->plugin, settings, &p->error);
+        return ml_settings_not_eligible(p->plugin, settings, &p->error);
     }
-    const struct berth_user *user = ml_access_user(p->loop->plugin, settings, p->request, ML_MODEL);
+    const struct berth_user *user = ml_access_user(p->plugin, settings, p->request, ML_MODEL);
     if (!ml_deployed_lets(p->deployed, user)) {
         return ml_access_refuse(ML_MODEL, p->model_id, ML_MAY_USE, user, &p->error);
     }
@@ -280,7 +292,7 @@ static void begin(struct ml_predict *p, bool may_deploy) {
         code = check_model(p);
         code = code ? code : send(p, model);
     } else if (may_deploy) {
-        int32_t refused = p->loop->plugin->worker->submit(p->loop->plugin->host, deploy, p);
+        int32_t refused = p->plugin->worker->submit(p->plugin->host, deploy, p);
         code = refused ? base_error(&p->error, refused,
                                     "the model is not deployed, and no worker is free to deploy it")
                        : BERTH_OK;

@@ -18,7 +18,8 @@
 
 struct ml_predict {
     struct ml_predict *next; /* in the loop's list of free ones */
-    struct ml_loop *loop;
+    struct ml_loop *loop; /* may be gone when a deployment ends; nothing but plugin is used then */
+    struct ml_plugin *plugin;
     struct berth_request *request;
     const struct berth_request_view *view;
     struct berth_str model_id;
@@ -32,8 +33,8 @@ struct ml_predict {
     uint32_t count;
     uint32_t waiting; /* for so many of them */
     uint32_t judged;  /* answers that the guarding model has allowed */
-    bool is_starting;
-    int32_t failed; /* the code of the first failure; its error is in error */
+    bool is_starting; /* what ends meanwhile is seen to by who starts it */
+    int32_t failed;   /* the code of the first failure; its error is in error */
 
     bool is_stream;
     struct ml_stream *stream; /* once the service is asked */

@@ -13,13 +13,13 @@ static void release(void *user) {
 
 static void reply(struct ml_predict *p, const struct berth_str *parts, uint32_t count) {
     ml_predict_track_end(p, false);
-    (void)p->loop->plugin->routes->reply(p->request,
-                                         &(struct berth_reply){.size = sizeof(struct berth_reply),
-                                                               .status = 200,
-                                                               .parts = parts,
-                                                               .part_count = count,
-                                                               .release = release,
-                                                               .owner = p});
+    (void)p->plugin->routes->reply(p->request,
+                                   &(struct berth_reply){.size = sizeof(struct berth_reply),
+                                                         .status = 200,
+                                                         .parts = parts,
+                                                         .part_count = count,
+                                                         .release = release,
+                                                         .owner = p});
 }
 
 /* One answer as it came: it is not copied. */
@@ -66,7 +66,7 @@ void ml_predict_reply(struct ml_predict *p) {
 void ml_predict_fail(struct ml_predict *p) {
     ml_predict_track_end(p, ml_usage_is_failure(&p->error));
     if (!ml_predict_stream_abort(p)) {
-        (void)p->loop->plugin->routes->reply_error(p->request, &p->error);
+        (void)p->plugin->routes->reply_error(p->request, &p->error);
     }
     ml_predict_destroy(p);
 }

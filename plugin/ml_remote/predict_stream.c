@@ -115,19 +115,22 @@ static int32_t open_reply(struct ml_stream *s) {
                                       .content_type = BERTH_STR("text/event-stream"),
                                       .headers = headers,
                                       .header_count = BASE_COUNT(headers)};
-    int32_t code = p->loop->plugin->routes->stream_open(p->request, &reply);
+    int32_t code = p->plugin->routes->stream_open(p->request, &reply);
     s->is_open = code == BERTH_OK;
     return code ? base_error(&p->error, code, "the stream cannot be opened") : BERTH_OK;
 }
 
-/* Sends what is made. LIMIT: the client must take more before. */
+/* Sends what is made, or fills the error. LIMIT: the client must take more before. */
 static int32_t flush(struct ml_stream *s, uint64_t *out_queued) {
     struct ml_predict *p = s->predict;
-    int32_t code = s->is_open ? BERTH_OK : open_reply(s);
     *out_queued = 0;
+    if (s->out.error) {
+        return base_error_memory(&p->error);
+    }
+    int32_t code = s->is_open ? BERTH_OK : open_reply(s);
     if (!code && s->out.len) {
-        code =
-            p->loop->plugin->routes->stream_write(p->request, base_buf_view(&s->out), out_queued);
+        code = p->plugin->routes->stream_write(p->request, base_buf_view(&s->out), out_queued);
+        code = code ? base_error(&p->error, code, "the stream cannot be written") : BERTH_OK;
     }
     if (!code) {
         base_buf_clear(&s->out);
@@ -150,30 +153,37 @@ static int32_t on_bytes(void *user, struct ml_exchange *x, struct berth_str byte
     if (code == BERTH_E_TOO_LARGE) {
         (void)ml_status(&p->error, 502, "an event of the remote service is larger than %zu bytes",
                         ML_SSE_EVENT_MAX);
-    } else if (code == BERTH_E_NO_MEMORY || s->out.error) {
-        code = base_error_memory(&p->error);
+    } else if (code == BERTH_E_NO_MEMORY) {
+        (void)base_error_memory(&p->error);
     }
-    code = code || s->out.len == 0 ? code : flush(s, &queued);
+    code = code || (s->out.len == 0 && !s->out.error) ? code : flush(s, &queued);
     s->has_failed = code != BERTH_OK;
     if (!code && queued > BERTH_STREAM_HIGH_WATER) {
         ml_exchange_pause(x);
-        (void)p->loop->plugin->routes->stream_on_writable(p->request, resume, s);
+        (void)p->plugin->routes->stream_on_writable(p->request, resume, s);
     }
     return code;
 }
 
-/* Sends what is left, when the client can take it, and closes. */
+/*
+ * Sends what is left, when the client can take it, and closes; what could not be sent whole is cut.
+ * A stream that was never opened is answered with the error.
+ */
 static void finish(void *user) {
     struct ml_stream *s = user;
     struct ml_predict *p = s->predict;
-    const struct berth_routes_v1 *routes = p->loop->plugin->routes;
+    const struct berth_routes_v1 *routes = p->plugin->routes;
     uint64_t queued = 0;
-    if (flush(s, &queued) == BERTH_E_LIMIT &&
-        routes->stream_on_writable(p->request, finish, s) == BERTH_OK) {
+    int32_t code = flush(s, &queued);
+    if (code == BERTH_E_LIMIT && routes->stream_on_writable(p->request, finish, s) == BERTH_OK) {
         return;
     }
     (void)routes->on_cancel(p->request, NULL, NULL);
-    (void)routes->stream_close(p->request, s->has_ended);
+    if (!s->is_open) {
+        ml_predict_fail(p);
+        return;
+    }
+    (void)routes->stream_close(p->request, !code && s->has_ended);
     ml_predict_destroy(p);
 }
 
@@ -185,7 +195,7 @@ static void on_done(void *user, struct ml_exchange *x, int32_t code) {
         p->error = x->error;
     }
     if (code && !s->is_open) {
-        (void)p->loop->plugin->routes->on_cancel(p->request, NULL, NULL);
+        (void)p->plugin->routes->on_cancel(p->request, NULL, NULL);
         ml_predict_fail(p);
         return;
     }
@@ -249,7 +259,7 @@ void ml_predict_stream_start(struct ml_predict *p) {
         p->error = code ? p->first.error : p->error;
     }
     if (code) {
-        (void)p->loop->plugin->routes->on_cancel(p->request, NULL, NULL);
+        (void)p->plugin->routes->on_cancel(p->request, NULL, NULL);
         ml_predict_fail(p);
     }
 }
@@ -258,7 +268,7 @@ bool ml_predict_stream_abort(struct ml_predict *p) {
     if (!p->stream || !p->stream->is_open) {
         return false;
     }
-    (void)p->loop->plugin->routes->stream_close(p->request, 0);
+    (void)p->plugin->routes->stream_close(p->request, 0);
     return true;
 }
 

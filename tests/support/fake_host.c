@@ -469,8 +469,39 @@ static int32_t reply_error(struct berth_request *request, const struct berth_err
 }
 
 static int32_t on_cancel(struct berth_request *request, berth_request_fn fn, void *user) {
+    if (request->is_cancelled && fn) {
+        fn(user);
+        return BERTH_OK;
+    }
     request->on_cancel = fn;
     request->cancel_user = user;
+    return BERTH_OK;
+}
+
+static int32_t stream_open(struct berth_request *request, const struct berth_reply *given) {
+    if (!request->open_fails) {
+        request->is_open = true;
+        request->status = given->status;
+    }
+    return request->open_fails;
+}
+
+static int32_t stream_write(struct berth_request *request, struct berth_str bytes,
+                            uint64_t *out_queued) {
+    *out_queued = 0;
+    if (!request->write_fails) {
+        base_buf_str(&request->body, bytes);
+    }
+    return request->write_fails;
+}
+
+static int32_t stream_close(struct berth_request *request, uint32_t complete) {
+    if (!request->is_open) {
+        return BERTH_E_STATE;
+    }
+    request->replies++;
+    request->is_open = false;
+    request->is_cut = !complete;
     return BERTH_OK;
 }
 
@@ -479,6 +510,9 @@ static const struct berth_routes_v1 routes_v1 = {
     .reply = reply,
     .reply_error = reply_error,
     .on_cancel = on_cancel,
+    .stream_open = stream_open,
+    .stream_write = stream_write,
+    .stream_close = stream_close,
 };
 
 /* ---- the host ---- */

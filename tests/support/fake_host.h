@@ -27,6 +27,11 @@ struct berth_request {
     uint32_t status;
     struct base_buf body;
     struct berth_error error; /* of reply_error */
+    bool is_cancelled;        /* the client left before anybody asked */
+    int32_t open_fails;       /* a code: stream_open gives it */
+    int32_t write_fails;      /* a code: stream_write gives it */
+    bool is_open;             /* a streamed reply */
+    bool is_cut;              /* it was closed before its end */
     berth_request_fn on_cancel;
     void *cancel_user;
     const struct berth_user *user; /* who makes it; NULL: the host has no users */

@@ -123,8 +123,34 @@ static void survives_each_failed_allocation(void **state) {
     });
 }
 
+/* What is not UTF-8, as a client may send it in a header, must not make of JSON what is none. */
+static void replaces_what_is_no_utf8(void **state) {
+    (void)state;
+    static const struct {
+        const char *text;
+        const char *json;
+    } cases[] = {
+        {"\xc3\xa4\xe4\xb8\x96\xf0\x9f\x98\x80", "\"\xc3\xa4\xe4\xb8\x96\xf0\x9f\x98\x80\""},
+        {"a\xff"
+         "b",
+         "\"a\xef\xbf\xbd"
+         "b\""},
+        {"\xc3", "\"\xef\xbf\xbd\""},
+        {"\xe4\xb8\"", "\"\xef\xbf\xbd\xef\xbf\xbd\\\"\""},
+        {"\xed\xa0\x80", "\"\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\""},
+    };
+    for (size_t i = 0; i < BASE_COUNT(cases); i++) {
+        BASE_BUF_AUTO buf;
+        base_buf_init(&buf, 100);
+        json_put_string(&buf, base_cstr(cases[i].text));
+        assert_true(base_str_is(base_buf_view(&buf), cases[i].json));
+        assert_true(json_check(base_buf_view(&buf), 0, NULL));
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(replaces_what_is_no_utf8),
         cmocka_unit_test(puts_commas_by_itself),
         cmocka_unit_test(separates_after_texts_that_look_like_punctuation),
         cmocka_unit_test(escapes_what_json_requires_and_no_more),

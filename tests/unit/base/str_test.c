@@ -150,10 +150,26 @@ static void reads_floating_numbers(void **state) {
         bool ok;
         double value;
     } cases[] = {
-        {"0.5", true, 0.5},  {"-2e3", true, -2000}, {"1E-2", true, 0.01}, {".5", true, 0.5},
-        {"", false, 0},      {" 1", false, 0},      {"1 ", false, 0},     {"1.2.3", false, 0},
-        {"inf", false, 0},   {"nan", false, 0},     {"0x1p3", false, 0},  {"e", false, 0},
-        {"1e-400", true, 0}, {"-", false, 0},       {"1,5", false, 0},
+        {"0.5", true, 0.5},
+        {"-2e3", true, -2000},
+        {"1E-2", true, 0.01},
+        {".5", true, 0.5},
+        {"", false, 0},
+        {" 1", false, 0},
+        {"1 ", false, 0},
+        {"1.2.3", false, 0},
+        {"inf", false, 0},
+        {"nan", false, 0},
+        {"0x1p3", false, 0},
+        {"e", false, 0},
+        {"1e-400", true, 0},
+        {"-", false, 0},
+        {"1,5", false, 0},
+        {"1e999", false, 0},
+        {"-1e999", false, 0},
+        /* As long as a program writes them that knows no exponents. */
+        {"0.1000000000000000055511151231257827021181583404541015625000000000000000", true, 0.1},
+        {"100000000000000000000000000000000000000000000000000000000000000000000000", true, 1e71},
     };
     for (size_t i = 0; i < BASE_COUNT(cases); i++) {
         double value = 0;
@@ -162,6 +178,14 @@ static void reads_floating_numbers(void **state) {
             fail_msg("[%s] gave %g", cases[i].text, value);
         }
     }
+    char longest[BASE_NUMBER_MAX + 1];
+    double value = 0;
+    memset(longest, '0', sizeof longest);
+    longest[1] = '.';
+    longest[2] = '5';
+    assert_true(base_str_f64(base_str(longest, BASE_NUMBER_MAX), &value));
+    assert_true(value == 0.5);
+    assert_false(base_str_f64(base_str(longest, sizeof longest), &value));
 }
 
 static void hashes_equal_texts_alike(void **state) {

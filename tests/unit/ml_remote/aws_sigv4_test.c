@@ -23,7 +23,7 @@ static const struct signing_case {
     const char *url;
     const char *body;
     const char *service;
-    struct ml_aws_header headers[2];
+    struct ml_aws_header headers[4];
     const char *names;
     const char *signature;
 } cases[] = {
@@ -69,6 +69,28 @@ static const struct signing_case {
       {BERTH_STR_INIT("My-Header2"), BERTH_STR_INIT(" \"a   b   c\"")}},
      "host;my-header1;my-header2;x-amz-date",
      "acc3ed3afb60bb290fc8d2dd0098b9911fcaa05412b367055dee359757a9c736"},
+    /* Headers of one name are one, in the order in which they came. */
+    {"get-header-key-duplicate",
+     "GET",
+     HOST "/",
+     "",
+     "service",
+     {{BERTH_STR_INIT("My-Header1"), BERTH_STR_INIT("value2")},
+      {BERTH_STR_INIT("My-Header1"), BERTH_STR_INIT("value2")},
+      {BERTH_STR_INIT("my-header1"), BERTH_STR_INIT("value1")}},
+     "host;my-header1;x-amz-date",
+     "c9d5ea9f3f72853aea855b47ea873832890dbdd183b4468f858259531a5138ea"},
+    {"get-header-value-order",
+     "GET",
+     HOST "/",
+     "",
+     "service",
+     {{BERTH_STR_INIT("My-Header1"), BERTH_STR_INIT("value4")},
+      {BERTH_STR_INIT("My-Header1"), BERTH_STR_INIT("value1")},
+      {BERTH_STR_INIT("My-Header1"), BERTH_STR_INIT("value3")},
+      {BERTH_STR_INIT("My-Header1"), BERTH_STR_INIT("value2")}},
+     "host;my-header1;x-amz-date",
+     "08c7e5a9acfcfeb3ab6b2185e75ce8b1deb5e634ec47601a50643f830c755c01"},
     /* The example of the AWS General Reference: users of IAM. */
     {"iam",
      "GET",
@@ -106,7 +128,7 @@ static int32_t sign(const struct signing_case *c, const char *token, bool with_h
                              .region = BERTH_STR("us-east-1"),
                              .service = base_cstr(c->service)};
     uint32_t count = 0;
-    while (count < 2 && c->headers[count].name.ptr) {
+    while (count < BASE_COUNT(c->headers) && c->headers[count].name.ptr) {
         count++;
     }
     struct ml_aws_request request = {.method = base_cstr(c->method),

@@ -74,6 +74,12 @@ static void writes_a_line_of_json(void **state) {
     assert_int_equal(time.ptr[19], '.');
 }
 
+static void a_line_is_utf8_whatever_is_logged(void **state) {
+    struct rig *rig = *state;
+    LOG(&rig->log, BERTH_LOG_WARN, "it_happened", LOG_FIELD("what", BERTH_STR("a\xff")));
+    assert_is_line(written(rig));
+}
+
 static void leaves_out_what_is_below_its_level(void **state) {
     struct rig *rig = *state;
     static const struct {
@@ -145,6 +151,7 @@ static void survives_each_failed_allocation(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         IN_RIG(writes_a_line_of_json),
+        IN_RIG(a_line_is_utf8_whatever_is_logged),
         IN_RIG(leaves_out_what_is_below_its_level),
         cmocka_unit_test(knows_the_names_of_levels),
         IN_RIG(cuts_a_line_between_fields),

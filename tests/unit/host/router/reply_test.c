@@ -56,6 +56,10 @@ struct berth_str http_request_address(const struct http_request *request) {
     return BERTH_STR("192.0.2.1");
 }
 
+bool http_request_is_live(const struct http_request *request) {
+    return request->conn != NULL;
+}
+
 static void keep(const struct http_reply *reply) {
     sent.replies++;
     sent.status = reply->status;
@@ -236,14 +240,17 @@ static void from_elsewhere_the_answer_is_posted(void **state) {
 
 static void a_reply_that_is_none_is_a_fault_of_its_handler(void **state) {
     (void)state;
+    /* What a struct is too small for is not read. */
     static const struct {
         uint32_t size;
         uint32_t status;
-    } cases[] = {{0, 200},
-                 {sizeof(struct berth_reply) - 1, 200},
-                 {sizeof(struct berth_reply), 0},
-                 {sizeof(struct berth_reply), 199},
-                 {sizeof(struct berth_reply), 600}};
+        uint32_t releases;
+    } cases[] = {{0, 200, 0},
+                 {offsetof(struct berth_reply, release), 200, 0},
+                 {sizeof(struct berth_reply) - 1, 200, 0},
+                 {sizeof(struct berth_reply), 0, 1},
+                 {sizeof(struct berth_reply), 199, 1},
+                 {sizeof(struct berth_reply), 600, 1}};
     for (size_t i = 0; i < BASE_COUNT(cases); i++) {
         struct rig r;
         struct berth_str part = BERTH_STR("x");
@@ -255,9 +262,89 @@ static void a_reply_that_is_none_is_a_fault_of_its_handler(void **state) {
         reply.owner = &r;
         assert_int_equal(router_reply(&r.request, &reply), BERTH_E_INVALID);
         assert_int_equal(sent.status, 500);
-        assert_int_equal(r.releases, 1);
+        assert_int_equal(r.releases, cases[i].releases);
+        assert_int_equal(router_reply(&r.request, &reply), BERTH_E_STATE);
+        assert_int_equal(r.releases, cases[i].releases * 2);
         end(&r);
     }
+}
+
+/* A line's end in a header would let what is in it begin another answer. */
+static void headers_hold_no_line_ends(void **state) {
+    (void)state;
+    static const struct {
+        struct berth_header header;
+        struct berth_str content_type;
+        bool is_taken;
+    } cases[] = {
+        {{BERTH_STR_INIT("x-a"), BERTH_STR_INIT("b c\t\xc3\xa4")}, BERTH_STR_INIT(""), true},
+        {{BERTH_STR_INIT("x-a"), BERTH_STR_INIT("")}, BERTH_STR_INIT("text/plain"), true},
+        {{BERTH_STR_INIT("x-a"), BERTH_STR_INIT("b\r\nset-cookie: c")}, BERTH_STR_INIT(""), false},
+        {{BERTH_STR_INIT("x-a"), BERTH_STR_INIT("b\nc")}, BERTH_STR_INIT(""), false},
+        {{BERTH_STR_INIT("x-a"), BERTH_STR_INIT("b\0c")}, BERTH_STR_INIT(""), false},
+        {{BERTH_STR_INIT("x\r\na"), BERTH_STR_INIT("b")}, BERTH_STR_INIT(""), false},
+        {{BERTH_STR_INIT("x: y"), BERTH_STR_INIT("b")}, BERTH_STR_INIT(""), false},
+        {{BERTH_STR_INIT(""), BERTH_STR_INIT("b")}, BERTH_STR_INIT(""), false},
+        {{BERTH_STR_INIT("x-a"), BERTH_STR_INIT("b")}, BERTH_STR_INIT("text/plain\r\nx: y"), false},
+    };
+    for (size_t i = 0; i < BASE_COUNT(cases); i++) {
+        struct rig r;
+        struct berth_str part = BERTH_STR("x");
+        begin(&r);
+        struct berth_reply reply = reply_of(&part);
+        reply.headers = &cases[i].header;
+        reply.header_count = 1;
+        reply.content_type = cases[i].content_type;
+        reply.release = count_release;
+        reply.owner = &r;
+        bool taken = router_reply(&r.request, &reply) == BERTH_OK;
+        assert_int_equal(taken, cases[i].is_taken);
+        assert_int_equal(sent.status, taken ? 200 : 500);
+        assert_int_equal(sent.headers.len != 0, taken);
+        assert_int_equal(r.releases, 1);
+        end(&r);
+        begin(&r);
+        int32_t code = router_stream_open(&r.request, &reply);
+        assert_int_equal(code, taken ? BERTH_OK : BERTH_E_INVALID);
+        end(&r);
+    }
+}
+
+static void forget_header(void *owner) {
+    struct berth_header *header = owner;
+    *header = (struct berth_header){BERTH_STR_INIT("gone"), BERTH_STR_INIT("gone")};
+}
+
+/* They may stand in what release gives back. */
+static void headers_are_copied_before_the_parts_are_released(void **state) {
+    (void)state;
+    struct rig r;
+    struct berth_str part = BERTH_STR("{\"a\":1}");
+    struct berth_header header = {BERTH_STR_INIT("x"), BERTH_STR_INIT("y")};
+    begin(&r);
+    r.request.shape.pretty = true;
+    struct berth_reply reply = reply_of(&part);
+    reply.headers = &header;
+    reply.header_count = 1;
+    reply.release = forget_header;
+    reply.owner = &header;
+    assert_int_equal(router_reply(&r.request, &reply), BERTH_OK);
+    assert_true(base_str_is(base_buf_view(&sent.headers), "x=y;"));
+    end(&r);
+}
+
+/* The client left: the request can still be ended with a reply. */
+static void a_cancelled_request_opens_no_stream(void **state) {
+    (void)state;
+    struct rig r;
+    struct berth_str part = BERTH_STR("");
+    struct berth_reply reply = reply_of(&part);
+    begin(&r);
+    r.request.cancelled = true;
+    assert_int_equal(router_stream_open(&r.request, &reply), BERTH_E_CANCELLED);
+    assert_int_equal(router_reply(&r.request, &reply), BERTH_OK);
+    assert_int_equal(sent.ends, 1);
+    end(&r);
 }
 
 static void answers_have_the_shape_that_is_asked_for(void **state) {
@@ -430,6 +517,26 @@ static void a_request_is_answered_at_each_failed_allocation(void **state) {
     }
 }
 
+/* An error whose text needs memory that is not there has no body rather than half of one. */
+static void an_error_is_told_whole_or_not_at_all(void **state) {
+    (void)state;
+    char reason[600];
+    memset(reason, 'a', sizeof reason);
+    FAULT_EACH_ALLOCATION({
+        struct rig r;
+        struct berth_error error = BASE_ERROR_INIT;
+        begin(&r);
+        (void)base_error(&error, BERTH_E_INVALID, BASE_FMT, BASE_ARG(base_str(reason, 600)));
+        (void)router_reply_error(&r.request, &error);
+        assert_true(sent.body.len == 0 || json_check(base_buf_view(&sent.body), 0, NULL));
+        end(&r);
+        begin(&r);
+        rest_reply_plain_error(&r.request, 404, NULL, BASE_FMT, BASE_ARG(base_str(reason, 600)));
+        assert_true(sent.body.len == 0 || json_check(base_buf_view(&sent.body), 0, NULL));
+        end(&r);
+    });
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(errors_have_their_envelope),
@@ -437,12 +544,16 @@ int main(void) {
         cmocka_unit_test(a_request_is_replied_to_once),
         cmocka_unit_test(from_elsewhere_the_answer_is_posted),
         cmocka_unit_test(a_reply_that_is_none_is_a_fault_of_its_handler),
+        cmocka_unit_test(headers_hold_no_line_ends),
+        cmocka_unit_test(headers_are_copied_before_the_parts_are_released),
+        cmocka_unit_test(a_cancelled_request_opens_no_stream),
         cmocka_unit_test(answers_have_the_shape_that_is_asked_for),
         cmocka_unit_test(large_answers_are_packed_for_who_takes_it),
         cmocka_unit_test(parts_that_are_lent_are_sent_as_they_are),
         cmocka_unit_test(a_stream_is_held_back_and_ended_once),
         cmocka_unit_test(who_asks_after_the_cancel_is_told_at_once),
         cmocka_unit_test(a_request_is_answered_at_each_failed_allocation),
+        cmocka_unit_test(an_error_is_told_whole_or_not_at_all),
     };
     return cmocka_run_group_tests_name("host.router.reply", tests, NULL, NULL);
 }
