@@ -294,10 +294,11 @@ static void on_looked(struct loop_job *job) {
     if (login->generation != atomic_load(&login->security->generation)) {
         security_caller_release(caller);
         login->caller = NULL;
-        login->result = submit(login);
-        if (login->result == SECURITY_ASKED) {
-            return;
+        enum security_result asked = submit(login);
+        if (asked == SECURITY_ASKED) {
+            return; /* the login is the worker's again */
         }
+        login->result = asked;
         caller = NULL;
     }
     OPENSSL_cleanse(login->header, login->header_len);

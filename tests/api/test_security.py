@@ -173,6 +173,28 @@ def test_reload(changing):
     with pytest.raises(AuthorizationException):
         send_as(berth, "alice")("POST", "/_berth/security/_reload")
 
+def test_everybody_is_answered_while_users_are_read_again(start_berth):
+    """A password that was checked against users of before is checked again."""
+    berth = start_berth({"plugins.security.cache.ttl": "0"}, arguments=["--config", CONFIG])
+    done = threading.Event()
+
+    def client(user):
+        statuses = set()
+        with Wire(berth) as wire:
+            while not done.is_set():
+                statuses.add(wire.ask("GET", "/", headers=["Authorization: " + basic(f"{user}:{user}")]).status)
+        return statuses
+
+    with ThreadPoolExecutor(8) as pool:
+        clients = [pool.submit(client, "alice") for _ in range(8)]
+        try:
+            reload = send_as(berth, "admin")
+            for _ in range(100):
+                assert reload("POST", "/_berth/security/_reload") == {"acknowledged": True}
+        finally:
+            done.set()
+        assert {status for future in clients for status in future.result()} == {200}
+
 
 def test_private_from_the_moment_that_it_is_said(changing):
     """The owner makes a group private while another asks its model: no answer begins behind that."""
