@@ -5,6 +5,7 @@
  * Input: a byte whose low three bits are the flags ('0' to '7' in the corpus), then the text.
  */
 #include <errno.h>
+#include <math.h>
 
 #include "base/json_write.h"
 #include "tests/fuzz/fuzz.h"
@@ -54,7 +55,7 @@ static void check_string(struct json_value value, struct base_arena *arena) {
 
 static void check_number(struct json_value value) {
     struct berth_str raw = json_raw(value);
-    char text[64];
+    char text[BASE_NUMBER_MAX + 1];
     int64_t whole = 0;
     double number = 0;
     if (raw.len >= sizeof text) {
@@ -62,7 +63,9 @@ static void check_number(struct json_value value) {
     }
     memcpy(text, raw.ptr, BASE_LEN(raw));
     text[raw.len] = '\0';
-    FUZZ_CHECK(json_f64(value, &number) && number == strtod(text, NULL));
+    double nearest = strtod(text, NULL);
+    FUZZ_CHECK(json_f64(value, &number) == (isfinite(nearest) != 0));
+    FUZZ_CHECK(!isfinite(nearest) || number == nearest);
     errno = 0;
     long long expected = strtoll(text, NULL, 10);
     bool fits = !strpbrk(text, ".eE") && errno == 0;
