@@ -155,16 +155,40 @@ static int32_t start_nodes(struct host *host, struct berth_error *error) {
     return code;
 }
 
+static int32_t start_tokens(const struct node_settings *node, struct jwt_verifier **out_verifier,
+                            struct berth_error *error) {
+    char file[PATH_MAX];
+    struct jwt_options options = {.key_file = file,
+                                  .subject = node->jwt_subject,
+                                  .roles = node->jwt_roles,
+                                  .audience = node->jwt_audience,
+                                  .issuer = node->jwt_issuer,
+                                  .leeway_ms = node->jwt_leeway_ms};
+    (void)snprintf(file, sizeof file, BASE_FMT, BASE_ARG(node->jwt_key));
+    return node->jwt_key.len ? jwt_verifier_create(&options, out_verifier, error) : BERTH_OK;
+}
+
 static int32_t start_security(struct host *host, struct berth_error *error) {
     char directory[PATH_MAX];
     (void)snprintf(directory, sizeof directory, BASE_FMT, BASE_ARG(host->node.security_directory));
-    struct security_options options = {.directory = directory,
-                                       .loops = host->loops,
-                                       .workers = host->workers,
-                                       .cache_ms = host->node.security_cache_ms,
-                                       .allowed_tries = host->node.security_allowed_tries,
-                                       .tries_window_ms = host->node.security_tries_window_ms};
-    return directory[0] ? security_create(&options, &host->security, error) : BERTH_OK;
+    if (!directory[0]) {
+        return BERTH_OK;
+    }
+    const struct node_settings *node = &host->node;
+    struct security_options options = {
+        .directory = directory,
+        .loops = host->loops,
+        .workers = host->workers,
+        .cache_ms = node->security_cache_ms,
+        .allowed_tries = node->security_allowed_tries,
+        .tries_window_ms = node->security_tries_window_ms,
+        .admin_names = {(struct berth_str *)(uintptr_t)node->admin_names, node->admin_name_count},
+        .certificate_users =
+            base_str_is(node->certificate_users, "cn")   ? SECURITY_CERTIFICATES_BY_CN
+            : base_str_is(node->certificate_users, "dn") ? SECURITY_CERTIFICATES_BY_DN
+                                                         : SECURITY_CERTIFICATES_OFF};
+    int32_t code = start_tokens(node, &options.jwt, error);
+    return code ? code : security_create(&options, &host->security, error);
 }
 
 static int open_audit(const struct host *host) {

@@ -85,6 +85,24 @@ static const struct row rows[] = {
      "429 until it has passed. 0 for no limit."},
     {"plugins.security.auth.time_window", BERTH_SETTING_TIME, false, false, "1m", 1, MS(86400),
      "The window in which wrong passwords are counted."},
+    {"plugins.security.authcz.admin_dn", BERTH_SETTING_LIST, false, false, "", 0, 0,
+     "Names in clients' certificates (CN=admin,O=Example) whose owners are administrators."},
+    {"plugins.security.clientcert.username_attribute", BERTH_SETTING_TEXT, false, false, "", 0, 0,
+     "What in a client's certificate names a user: cn, or dn for the whole name; empty: "
+     "certificates make no users."},
+    {"plugins.security.jwt.signing_key_filepath", BERTH_SETTING_TEXT, true, false, "", 0, 0,
+     "The key that bearer tokens are checked with: a public key as PEM (RSA: RS256, P-256: ES256), "
+     "else the secret of HS256; empty: no tokens are taken."},
+    {"plugins.security.jwt.subject_key", BERTH_SETTING_TEXT, false, false, "sub", 0, 0,
+     "The claim of a token that names the user."},
+    {"plugins.security.jwt.roles_key", BERTH_SETTING_TEXT, false, false, "roles", 0, 0,
+     "The claim with the backend roles; empty: tokens bring none."},
+    {"plugins.security.jwt.required_audience", BERTH_SETTING_TEXT, false, false, "", 0, 0,
+     "What the claim aud must hold; empty: anything."},
+    {"plugins.security.jwt.required_issuer", BERTH_SETTING_TEXT, false, false, "", 0, 0,
+     "What the claim iss must be; empty: anything."},
+    {"plugins.security.jwt.clock_skew_tolerance", BERTH_SETTING_TIME, false, false, "30s", 0,
+     MS(3600), "By how much the clock of whoever signs tokens may differ."},
     {"plugins.security.audit.file", BERTH_SETTING_TEXT, true, false, "", 0, 0,
      "The audit log: a JSON line for each request that changes something or is refused; empty: "
      "none."},
@@ -230,6 +248,13 @@ static int32_t check(const struct node_settings *s, struct berth_str sync,
             "]: REQUIRE, OPTIONAL",
             BASE_ARG(client_mode));
     }
+    if (s->certificate_users.len && !one_of(s->certificate_users, "cn", "dn")) {
+        return base_error(
+            error, BERTH_E_INVALID,
+            "the setting [plugins.security.clientcert.username_attribute] cannot be [" BASE_FMT
+            "]: cn, dn",
+            BASE_ARG(s->certificate_users));
+    }
     if (s->tls && (!s->tls_certificate.len || !s->tls_key.len)) {
         return base_error(error, BERTH_E_INVALID,
                           "[plugins.security.ssl.http.enabled] needs [pemcert_filepath] and "
@@ -272,6 +297,13 @@ int32_t node_settings_read(const struct berth_settings_view *view, struct node_s
         .audit_file = text_of(view, "plugins.security.audit.file"),
         .audit_reads = number_of(view, "plugins.security.audit.reads"),
         .open_to_all = number_of(view, "plugins.security.disabled"),
+        .certificate_users = text_of(view, "plugins.security.clientcert.username_attribute"),
+        .jwt_key = text_of(view, "plugins.security.jwt.signing_key_filepath"),
+        .jwt_subject = text_of(view, "plugins.security.jwt.subject_key"),
+        .jwt_roles = text_of(view, "plugins.security.jwt.roles_key"),
+        .jwt_audience = text_of(view, "plugins.security.jwt.required_audience"),
+        .jwt_issuer = text_of(view, "plugins.security.jwt.required_issuer"),
+        .jwt_leeway_ms = number_of(view, "plugins.security.jwt.clock_skew_tolerance"),
         .worker_threads = (uint32_t)number_of(view, "worker.threads"),
         .worker_queue = (uint32_t)number_of(view, "worker.queue"),
         .store_refresh_interval_ms = number_of(view, "store.refresh_interval"),
@@ -280,6 +312,8 @@ int32_t node_settings_read(const struct berth_settings_view *view, struct node_s
         .shutdown_timeout_ms = number_of(view, "node.shutdown_timeout"),
     };
     (void)settings_get_list(view, BERTH_STR("node.roles"), &s.roles, &s.role_count);
+    (void)settings_get_list(view, BERTH_STR("plugins.security.authcz.admin_dn"), &s.admin_names,
+                            &s.admin_name_count);
     (void)settings_get_list(view, BERTH_STR("berth.plugins"), &s.plugins, &s.plugin_count);
     struct berth_str client_mode = text_of(view, "plugins.security.ssl.http.clientauth_mode");
     struct berth_str sync = text_of(view, "store.sync");

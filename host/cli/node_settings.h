@@ -36,6 +36,15 @@ struct node_settings {
     bool tls_client_required;
     struct berth_str security_directory; /* empty: there are no users */
     uint64_t security_cache_ms;
+    const struct berth_str *admin_names;
+    uint32_t admin_name_count;
+    struct berth_str certificate_users; /* "", "cn" or "dn" */
+    struct berth_str jwt_key;           /* empty: no tokens */
+    struct berth_str jwt_subject;
+    struct berth_str jwt_roles;
+    struct berth_str jwt_audience;
+    struct berth_str jwt_issuer;
+    uint64_t jwt_leeway_ms;
     uint32_t security_allowed_tries;
     uint64_t security_tries_window_ms;
     struct berth_str audit_file; /* empty: there is no audit log */

@@ -81,6 +81,11 @@ bool http_request_is_live(const struct http_request *request) {
     return live_conn(request) != NULL;
 }
 
+struct berth_str http_request_certificate(const struct http_request *request) {
+    return request->conn && request->conn->tls ? tls_session_certificate(request->conn->tls)
+                                               : BERTH_STR("");
+}
+
 struct http_request *http_request_create(struct http_loop *home) {
     struct http_request *request = home->free_requests;
     if (request) {

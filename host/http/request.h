@@ -69,6 +69,9 @@ bool http_request_header(const struct http_request *request, struct berth_str na
 /* The client's address; empty where the client has left. */
 struct berth_str http_request_address(const struct http_request *request);
 
+/* The subject of the certificate that the client showed (RFC 2253), checked by TLS; empty: none. */
+struct berth_str http_request_certificate(const struct http_request *request);
+
 /* Whether the client's connection is still there. */
 bool http_request_is_live(const struct http_request *request);
 

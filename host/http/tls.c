@@ -4,6 +4,7 @@
 #include <limits.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
+#include <openssl/x509.h>
 #include <stdlib.h>
 
 #define PIECE 16384
@@ -16,6 +17,7 @@ struct tls_session {
     SSL *ssl;
     BIO *in;
     BIO *out;
+    char *certificate; /* NULL: not asked for yet; "": none */
 };
 
 static int32_t ssl_error(struct berth_error *error, const char *what, const char *file) {
@@ -138,8 +140,32 @@ struct tls_session *tls_session_create(struct tls_context *context) {
 void tls_session_destroy(struct tls_session *session) {
     if (session) {
         SSL_free(session->ssl);
+        free(session->certificate);
         free(session);
     }
+}
+
+static char *read_subject(SSL *ssl) {
+    X509 *certificate = SSL_get1_peer_certificate(ssl);
+    BIO *bio = certificate && SSL_get_verify_result(ssl) == X509_V_OK ? BIO_new(BIO_s_mem()) : NULL;
+    char *text = NULL;
+    char *made = NULL;
+    if (bio && X509_NAME_print_ex(bio, X509_get_subject_name(certificate), 0,
+                                  XN_FLAG_RFC2253 & ~ASN1_STRFLGS_ESC_MSB) >= 0) {
+        long len = BIO_get_mem_data(bio, &text);
+        made = len > 0 ? strndup(text, (size_t)len) : NULL;
+    }
+    (void)BIO_free(bio);
+    X509_free(certificate);
+    ERR_clear_error();
+    return made ? made : strdup("");
+}
+
+struct berth_str tls_session_certificate(struct tls_session *session) {
+    if (!session->certificate && SSL_is_init_finished(session->ssl)) {
+        session->certificate = read_subject(session->ssl);
+    }
+    return session->certificate ? base_cstr(session->certificate) : base_str("", 0);
 }
 
 static int32_t drain(struct tls_session *session, struct base_buf *wire) {

@@ -42,6 +42,12 @@ int32_t tls_session_receive(struct tls_session *session, const char *bytes, size
 int32_t tls_session_send(struct tls_session *session, struct berth_str plain,
                          struct base_buf *wire);
 
+/*
+ * The subject of the client's certificate (RFC 2253) when the handshake is over and the certificate
+ * was found good; empty: there is none, or no memory. The session owns it.
+ */
+struct berth_str tls_session_certificate(struct tls_session *session);
+
 /* Appends the notice that ends the session. */
 void tls_session_close(struct tls_session *session, struct base_buf *wire);
 

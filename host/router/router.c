@@ -467,9 +467,11 @@ static void authenticate(struct berth_request *request) {
     struct router_loop *home = request->home;
     struct berth_str header;
     bool given = http_request_header(request->http, BERTH_STR("authorization"), &header);
-    admit(request, security_authenticate(
-                       home->router->options.security, home->loop, given ? header : base_str("", 0),
-                       http_request_address(request->http), make_login, request, &request->caller));
+    struct security_shown shown = {.authorization = given ? header : base_str("", 0),
+                                   .address = http_request_address(request->http),
+                                   .certificate = http_request_certificate(request->http)};
+    admit(request, security_authenticate(home->router->options.security, home->loop, &shown,
+                                         make_login, request, &request->caller));
 }
 
 static void on_request(void *user, struct http_request *http) {

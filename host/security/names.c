@@ -3,6 +3,14 @@
 
 #include "base/java_hash.h"
 
+bool name_is_clean(struct berth_str text) {
+    bool clean = text.len > 0 && text.len <= NAME_LENGTH_MAX;
+    for (uint64_t i = 0; i < text.len && clean; i++) {
+        clean = (unsigned char)text.ptr[i] >= 0x20 && text.ptr[i] != 0x7f;
+    }
+    return clean;
+}
+
 bool name_list_has(const struct name_list *list, struct berth_str name) {
     for (uint32_t i = 0; i < list->count; i++) {
         if (base_str_eq(list->items[i], name)) {

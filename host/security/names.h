@@ -7,10 +7,17 @@
 
 #include "base/str.h"
 
+/* The longest name, in bytes. */
+#define NAME_LENGTH_MAX 512u
+
 struct name_list {
     struct berth_str *items;
     uint32_t count;
 };
+
+/* Whether a text may be a name: not empty, not too long, and nothing that would forge lines of a
+ * log. */
+bool name_is_clean(struct berth_str text);
 
 bool name_list_has(const struct name_list *list, struct berth_str name);
 

@@ -11,7 +11,9 @@
 
 #include "base/clock.h"
 #include "host/security/attempts.h"
+#include "host/security/authorization.h"
 #include "host/security/builtin.h"
+#include "host/security/distinguished_name.h"
 
 /* Callers that a loop remembers; a new one takes the place of another with the same slot. */
 #define SLOTS 1024u
@@ -32,9 +34,12 @@ struct memory {
 struct security {
     struct security_options options;
     char *directory;
+    struct base_arena arena;      /* what follows of the options */
+    struct name_list admin_names; /* of certificates */
     pthread_mutex_t lock;
     struct security_config *config; /* under the lock */
     _Atomic uint64_t generation;    /* of config; changes after it */
+    _Atomic bool by_host;           /* of config: the address has a say in roles */
     struct attempts attempts;
     uint32_t count;
     struct memory memories[];
@@ -59,172 +64,89 @@ int32_t security_reload(struct security *security, struct berth_error *error) {
     (void)pthread_mutex_lock(&security->lock);
     struct security_config *old = security->config;
     security->config = config;
+    atomic_store(&security->by_host, config->by_host);
     atomic_fetch_add(&security->generation, 1);
     (void)pthread_mutex_unlock(&security->lock);
     security_config_unref(old);
     return BERTH_OK;
 }
 
-/* ---- callers ---- */
-
-void security_caller_release(struct security_caller *caller) {
-    if (caller && --caller->references == 0) {
-        security_config_unref(caller->config);
-        base_arena_deinit(&caller->arena);
-        free(caller);
-    }
-}
-
-static bool matches_one(const struct name_list *patterns, const struct name_list *names) {
-    for (uint32_t i = 0; i < names->count; i++) {
-        if (name_list_matches(patterns, names->items[i])) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static bool matches_all(const struct name_list *patterns, const struct name_list *names) {
-    for (uint32_t i = 0; i < patterns->count; i++) {
-        const struct name_list one = {&patterns->items[i], 1};
-        if (!matches_one(&one, names)) {
-            return false;
-        }
-    }
-    return patterns->count > 0;
-}
-
-static bool is_mapped(const struct security_mapping *mapping, const struct security_user *user) {
-    return name_list_matches(&mapping->users, user->entry.name) ||
-           matches_one(&mapping->backend_roles, &user->backend_roles) ||
-           matches_all(&mapping->and_backend_roles, &user->backend_roles);
-}
-
-/* The roles that the user has by a mapping, and those that the user names. */
-static bool find_roles(struct security_caller *caller, const struct security_user *user) {
-    const struct security_table *mappings = &caller->config->tables[SECURITY_MAPPINGS];
-    size_t most = user->direct_roles.count;
-    for (const struct security_entry *e = mappings->first; e; e = e->next) {
-        most++;
-    }
-    caller->roles.items = base_arena_array(&caller->arena, most + 1, sizeof *caller->roles.items);
-    if (!caller->roles.items) {
-        return false;
-    }
-    for (const struct security_entry *e = mappings->first; e; e = e->next) {
-        if (is_mapped((const struct security_mapping *)(const void *)e, user)) {
-            caller->roles.items[caller->roles.count++] = e->name;
-        }
-    }
-    for (uint32_t i = 0; i < user->direct_roles.count; i++) {
-        caller->roles.items[caller->roles.count++] = user->direct_roles.items[i];
-    }
-    name_list_order(&caller->roles);
-    return true;
-}
-
-/* Takes over the reference of the config. NULL without memory. */
-static struct security_caller *create_caller(struct security_config *config,
-                                             const struct security_user *user) {
-    struct security_caller *caller = calloc(1, sizeof *caller);
-    if (!caller) {
-        security_config_unref(config);
-        return NULL;
-    }
-    caller->references = 1;
-    caller->config = config;
-    base_arena_init(&caller->arena, 512);
-    if (!find_roles(caller, user)) {
-        security_caller_release(caller);
-        return NULL;
-    }
-    caller->user = (struct berth_user){
-        .size = sizeof caller->user,
-        .is_admin = name_list_has(&caller->roles, BERTH_STR(SECURITY_ADMIN_ROLE)),
-        .name = user->entry.name,
-        .backend_roles = user->backend_roles.items,
-        .roles = caller->roles.items,
-        .backend_role_count = user->backend_roles.count,
-        .role_count = caller->roles.count,
-    };
-    return caller;
-}
-
-bool security_may(const struct security_caller *caller, struct berth_str permission) {
-    for (uint32_t i = 0; i < caller->roles.count; i++) {
-        const struct security_role *role =
-            security_config_role(caller->config, caller->roles.items[i]);
-        if (role && name_list_matches(&role->patterns, permission)) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* ---- what a client sends ---- */
-
-struct basic {
-    struct berth_str name;
-    struct berth_str password;
-    char text[SECURITY_HEADER_MAX];
-};
-
-/* "Basic " and the Base64 of name:password. */
-static bool read_basic(struct berth_str header, struct basic *out) {
-    static const struct berth_str scheme = BERTH_STR_INIT("basic ");
-    if (header.len <= scheme.len || header.len > SECURITY_HEADER_MAX ||
-        !base_str_eq_nocase(base_str_slice(header, 0, scheme.len), scheme)) {
-        return false;
-    }
-    struct berth_str code = base_str_trim(base_str_from(header, scheme.len));
-    int len = code.len > 0 && code.len % 4 == 0
-                  ? EVP_DecodeBlock((unsigned char *)out->text, (const unsigned char *)code.ptr,
-                                    (int)code.len)
-                  : -1;
-    for (uint64_t i = 1; len > 0 && i <= 2 && code.ptr[code.len - i] == '='; i++) {
-        len--; /* filling counts as zero bytes there */
-    }
-    if (len <= 0) {
-        return false;
-    }
-    struct berth_str text = base_str(out->text, (size_t)len);
-    uint64_t colon = base_str_find(text, ':');
-    out->name = base_str_slice(text, 0, colon);
-    out->password = base_str_from(text, colon + 1);
-    return colon < text.len;
-}
+/* ---- what a client sends, on a worker ---- */
 
 /* Of an unknown user a hash is checked as well, so that time does not tell. */
-static enum security_result check(struct security_login *login, struct security_config *config,
-                                  const struct basic *basic) {
+static enum security_result check_password(struct security_login *login,
+                                           struct security_config *config,
+                                           const struct authorization_basic *basic) {
     struct attempts *attempts = &login->security->attempts;
     struct berth_str address = base_cstr(login->address);
     uint64_t now = base_monotonic_ns();
-    if (attempts_are_over(attempts, basic->name, address, now)) {
+    if (attempts_are_over(attempts, basic->user, address, now)) {
         return SECURITY_BLOCKED;
     }
-    const struct security_user *user = security_config_user(config, basic->name);
+    const struct security_user *user = security_config_user(config, basic->user);
     struct berth_str hash = user ? user->hash : base_cstr(config->decoy);
     bool is_right = password_matches(basic->password, hash) && user;
-    attempts_note(attempts, basic->name, address, is_right, now);
+    attempts_note(attempts, basic->user, address, is_right, now);
     if (!is_right) {
         return SECURITY_NOBODY;
     }
-    login->caller = create_caller(security_config_ref(config), user);
+    login->caller = security_caller_create(
+        config, &(struct security_claims){.name = user->entry.name,
+                                          .backend_roles = &user->backend_roles,
+                                          .direct_roles = &user->direct_roles,
+                                          .address = address});
     return login->caller ? SECURITY_KNOWN : SECURITY_FAILED;
 }
 
-/* On a worker. */
+static enum security_result check_basic(struct security_login *login,
+                                        struct security_config *config,
+                                        struct berth_str credentials) {
+    struct authorization_basic basic;
+    enum security_result result = authorization_basic(credentials, &basic)
+                                      ? check_password(login, config, &basic)
+                                      : SECURITY_NOBODY;
+    OPENSSL_cleanse(&basic, sizeof basic);
+    return result;
+}
+
+/* A token's user need not be one of the files; what holds for it is in the token. */
+static enum security_result check_token(struct security_login *login,
+                                        struct security_config *config, struct berth_str token) {
+    const struct jwt_verifier *verifier = login->security->options.jwt;
+    uint64_t now_ms = base_wall_ms();
+    struct jwt_claims claims;
+    BASE_ARENA_AUTO arena;
+    base_arena_init(&arena, 2048);
+    if (!verifier || jwt_verify(verifier, token, now_ms, &arena, &claims, NULL)) {
+        return SECURITY_NOBODY;
+    }
+    uint64_t ends_ns = base_monotonic_ns() + (claims.expires_ms - now_ms) * BASE_NS_PER_MS;
+    login->expires_ns = ends_ns < login->expires_ns ? ends_ns : login->expires_ns;
+    login->caller = security_caller_create(
+        config, &(struct security_claims){.name = claims.name,
+                                          .backend_roles = &claims.roles,
+                                          .address = base_cstr(login->address)});
+    return login->caller ? SECURITY_KNOWN : SECURITY_FAILED;
+}
+
+static uint64_t remembered_until(const struct security *security) {
+    return base_monotonic_ns() + security->options.cache_ms * BASE_NS_PER_MS;
+}
+
 static void look(struct worker_job *job) {
     struct security_login *login = (struct security_login *)(void *)job;
     struct security *security = login->security;
     struct security_config *config = acquire(security, &login->generation);
-    struct basic basic = {0};
+    struct berth_str credentials;
+    enum authorization_scheme scheme =
+        authorization_scheme(base_str(login->header, login->header_len), &credentials);
     login->result = SECURITY_NOBODY;
-    if (read_basic(base_str(login->header, login->header_len), &basic)) {
-        login->result = check(login, config, &basic);
+    login->expires_ns = remembered_until(security);
+    if (scheme == AUTHORIZATION_BASIC) {
+        login->result = check_basic(login, config, credentials);
+    } else if (scheme == AUTHORIZATION_BEARER) {
+        login->result = check_token(login, config, credentials);
     }
-    OPENSSL_cleanse(&basic, sizeof basic);
     security_config_unref(config);
     loop_post(login->loop, &login->back);
 }
@@ -235,13 +157,22 @@ static struct memory *memory_of(struct security *security, const struct loop *lo
     return &security->memories[loop_index(loop)];
 }
 
-static bool make_mac(struct memory *memory, struct berth_str header,
+/*
+ * What is shown: 'h' and a header, or 'c' and the name in a certificate, so that neither can be
+ * made to look like the other; and the address, where roles depend on it.
+ */
+static bool make_mac(const struct security *security, struct memory *memory, char kind,
+                     struct berth_str shown, struct berth_str address,
                      unsigned char out[SECURITY_MAC_SIZE]) {
     size_t len = 0;
-    return EVP_MAC_init(memory->hasher, NULL, 0, NULL) == 1 &&
-           EVP_MAC_update(memory->hasher, (const unsigned char *)header.ptr, BASE_LEN(header)) ==
-               1 &&
-           EVP_MAC_final(memory->hasher, out, &len, SECURITY_MAC_SIZE) == 1;
+    struct berth_str parts[] = {{&kind, 1}, shown, {"", 1}, address};
+    size_t count = atomic_load(&security->by_host) ? BASE_COUNT(parts) : 2;
+    bool made = EVP_MAC_init(memory->hasher, NULL, 0, NULL) == 1;
+    for (size_t i = 0; i < count && made; i++) {
+        made = EVP_MAC_update(memory->hasher, (const unsigned char *)parts[i].ptr,
+                              BASE_LEN(parts[i])) == 1;
+    }
+    return made && EVP_MAC_final(memory->hasher, out, &len, SECURITY_MAC_SIZE) == 1;
 }
 
 static struct slot *slot_of(struct memory *memory, const unsigned char *mac) {
@@ -260,7 +191,7 @@ static struct security_caller *recall(struct security *security, struct memory *
         return NULL;
     }
     if (slot->generation != atomic_load(&security->generation) ||
-        base_monotonic_ns() > slot->expires_ns) {
+        base_monotonic_ns() >= slot->expires_ns) {
         forget(slot);
         return NULL;
     }
@@ -268,15 +199,15 @@ static struct security_caller *recall(struct security *security, struct memory *
     return slot->caller;
 }
 
-static void remember(const struct security_login *login) {
-    struct security *security = login->security;
-    struct slot *slot = slot_of(memory_of(security, login->loop), login->mac);
+static void remember(struct memory *memory, const unsigned char *mac,
+                     struct security_caller *caller, uint64_t generation, uint64_t expires_ns) {
+    struct slot *slot = slot_of(memory, mac);
     forget(slot);
-    memcpy(slot->mac, login->mac, SECURITY_MAC_SIZE);
-    slot->caller = login->caller;
+    memcpy(slot->mac, mac, SECURITY_MAC_SIZE);
+    slot->caller = caller;
     slot->caller->references++;
-    slot->generation = login->generation;
-    slot->expires_ns = base_monotonic_ns() + security->options.cache_ms * BASE_NS_PER_MS;
+    slot->generation = generation;
+    slot->expires_ns = expires_ns;
 }
 
 /* ---- asking ---- */
@@ -303,21 +234,22 @@ static void on_looked(struct loop_job *job) {
     }
     OPENSSL_cleanse(login->header, login->header_len);
     if (login->result == SECURITY_KNOWN) {
-        remember(login);
+        remember(memory_of(login->security, login->loop), login->mac, caller, login->generation,
+                 login->expires_ns);
     }
     login->done(login, login->result, caller);
 }
 
-enum security_result security_authenticate(struct security *security, struct loop *loop,
-                                           struct berth_str authorization, struct berth_str address,
-                                           struct security_login *(*make)(void *user), void *user,
-                                           struct security_caller **out_caller) {
+static enum security_result authenticate_header(struct security *security, struct loop *loop,
+                                                const struct security_shown *shown,
+                                                struct security_login *(*make)(void *user),
+                                                void *user, struct security_caller **out_caller) {
     struct memory *memory = memory_of(security, loop);
     unsigned char mac[SECURITY_MAC_SIZE];
-    if (authorization.len == 0 || authorization.len > SECURITY_HEADER_MAX) {
+    if (shown->authorization.len > SECURITY_HEADER_MAX) {
         return SECURITY_NOBODY;
     }
-    if (!make_mac(memory, authorization, mac)) {
+    if (!make_mac(security, memory, 'h', shown->authorization, shown->address, mac)) {
         return SECURITY_FAILED;
     }
     *out_caller = recall(security, memory, mac);
@@ -334,10 +266,87 @@ enum security_result security_authenticate(struct security *security, struct loo
     login->back.run = on_looked;
     login->caller = NULL;
     memcpy(login->mac, mac, sizeof mac);
-    (void)snprintf(login->address, sizeof login->address, BASE_FMT, BASE_ARG(address));
-    login->header_len = (uint32_t)authorization.len;
-    memcpy(login->header, authorization.ptr, login->header_len);
+    (void)snprintf(login->address, sizeof login->address, BASE_FMT, BASE_ARG(shown->address));
+    login->header_len = (uint32_t)shown->authorization.len;
+    memcpy(login->header, shown->authorization.ptr, login->header_len);
     return submit(login);
+}
+
+/* ---- certificates: TLS has checked them ---- */
+
+static bool is_administrator(const struct security *security, struct berth_str certificate) {
+    for (uint32_t i = 0; i < security->admin_names.count; i++) {
+        if (distinguished_name_same(security->admin_names.items[i], certificate)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The user whom the name leads to has the roles of the user of the files, where there is one. */
+static enum security_result make_certificate_caller(const struct security *security,
+                                                    struct security_config *config,
+                                                    const struct security_shown *shown,
+                                                    bool is_admin,
+                                                    struct security_caller **out_caller) {
+    struct berth_str all = BERTH_STR(SECURITY_ADMIN_ROLE);
+    struct name_list all_roles = {&all, 1};
+    struct security_claims claims = {.name = shown->certificate, .address = shown->address};
+    BASE_ARENA_AUTO arena;
+    base_arena_init(&arena, 512);
+    if (is_admin) {
+        claims.direct_roles = &all_roles;
+    } else if (security->options.certificate_users == SECURITY_CERTIFICATES_BY_CN) {
+        claims.name = distinguished_name_value(shown->certificate, "CN", &arena);
+    }
+    if (!name_is_clean(claims.name)) {
+        return SECURITY_NOBODY;
+    }
+    const struct security_user *user = is_admin ? NULL : security_config_user(config, claims.name);
+    if (user) {
+        claims.backend_roles = &user->backend_roles;
+        claims.direct_roles = &user->direct_roles;
+    }
+    *out_caller = security_caller_create(config, &claims);
+    return *out_caller ? SECURITY_KNOWN : SECURITY_FAILED;
+}
+
+static enum security_result authenticate_certificate(struct security *security, struct loop *loop,
+                                                     const struct security_shown *shown,
+                                                     bool is_admin,
+                                                     struct security_caller **out_caller) {
+    struct memory *memory = memory_of(security, loop);
+    unsigned char mac[SECURITY_MAC_SIZE];
+    uint64_t generation = 0;
+    if (!make_mac(security, memory, 'c', shown->certificate, shown->address, mac)) {
+        return SECURITY_FAILED;
+    }
+    *out_caller = recall(security, memory, mac);
+    if (*out_caller) {
+        return SECURITY_KNOWN;
+    }
+    struct security_config *config = acquire(security, &generation);
+    enum security_result result =
+        make_certificate_caller(security, config, shown, is_admin, out_caller);
+    security_config_unref(config);
+    if (result == SECURITY_KNOWN) {
+        remember(memory, mac, *out_caller, generation, remembered_until(security));
+    }
+    return result;
+}
+
+enum security_result security_authenticate(struct security *security, struct loop *loop,
+                                           const struct security_shown *shown,
+                                           struct security_login *(*make)(void *user), void *user,
+                                           struct security_caller **out_caller) {
+    bool is_admin = shown->certificate.len && is_administrator(security, shown->certificate);
+    bool makes_user = shown->certificate.len && security->options.certificate_users;
+    if (is_admin || (makes_user && shown->authorization.len == 0)) {
+        return authenticate_certificate(security, loop, shown, is_admin, out_caller);
+    }
+    return shown->authorization.len
+               ? authenticate_header(security, loop, shown, make, user, out_caller)
+               : SECURITY_NOBODY;
 }
 
 /* ---- the whole ---- */
@@ -359,25 +368,40 @@ static bool make_hashers(struct security *security) {
     return made;
 }
 
+static bool copy_admin_names(struct security *security) {
+    const struct name_list *given = &security->options.admin_names;
+    struct name_list *copy = &security->admin_names;
+    copy->items = base_arena_array(&security->arena, given->count + 1u, sizeof *copy->items);
+    bool ok = copy->items != NULL;
+    for (uint32_t i = 0; i < given->count && ok; i++) {
+        copy->items[copy->count++] = base_arena_dup(&security->arena, given->items[i]);
+        ok = copy->items[i].ptr != NULL;
+    }
+    return ok;
+}
+
 int32_t security_create(const struct security_options *options, struct security **out_security,
                         struct berth_error *error) {
     uint32_t count = loop_group_count(options->loops);
     struct security *security = calloc(1, sizeof *security + count * sizeof security->memories[0]);
     if (!security) {
+        jwt_verifier_destroy(options->jwt);
         return base_error_memory(error);
     }
     security->options = *options;
     security->count = count;
     security->directory = strdup(options->directory);
+    base_arena_init(&security->arena, 512);
     (void)pthread_mutex_init(&security->lock, NULL);
     attempts_init(&security->attempts, options->allowed_tries, options->tries_window_ms);
-    int32_t code = security->directory && make_hashers(security)
+    int32_t code = security->directory && copy_admin_names(security) && make_hashers(security)
                        ? security_config_read(options->directory, &security->config, error)
                        : base_error_memory(error);
     if (code) {
         security_destroy(security);
         return code;
     }
+    atomic_store(&security->by_host, security->config->by_host);
     *out_security = security;
     return BERTH_OK;
 }
@@ -395,6 +419,8 @@ void security_destroy(struct security *security) {
     security_config_unref(security->config);
     (void)pthread_mutex_destroy(&security->lock);
     attempts_deinit(&security->attempts);
+    jwt_verifier_destroy(security->options.jwt);
+    base_arena_deinit(&security->arena);
     free(security->directory);
     free(security);
 }

@@ -1,34 +1,32 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Who makes a request: HTTP basic authentication against the users of a security_config.
+ * Who makes a request: a user by HTTP basic authentication, by a bearer token or by a certificate.
  *
- * A password is checked on the worker pool, since that is slow by design; what came of it is kept
- * for a while on the loop that asked, under a keyed hash of what the client sent, and forgotten at
- * once when users change. Without users there is no struct security, and everything is open.
+ * A password or a token is checked on the worker pool, since that is slow by design; what came of
+ * it is kept for a while on the loop that asked, under a keyed hash of what the client sent, and
+ * forgotten at once when users change. Without users there is no struct security, and everything is
+ * open.
  */
 #ifndef HOST_SECURITY_SECURITY_H
 #define HOST_SECURITY_SECURITY_H
 
-#include <berth/identity.h>
-
 #include "host/loop/loop.h"
 #include "host/loop/worker.h"
-#include "host/security/security_config.h"
+#include "host/security/caller.h"
+#include "host/security/jwt.h"
 
 /* Bytes of a keyed hash. */
 #define SECURITY_MAC_SIZE 32u
 /* The longest Authorization header that is looked at. */
-#define SECURITY_HEADER_MAX 1024u
+#define SECURITY_HEADER_MAX 8192u
 
 struct security;
 
-/* A user who was authenticated, with the roles that they have. Belongs to the loop. */
-struct security_caller {
-    uint32_t references;
-    struct berth_user user;
-    struct security_config *config; /* a reference: the user's texts are its */
-    struct name_list roles;
-    struct base_arena arena;
+/* Whether clients' certificates make users, and what in them names the user. */
+enum security_certificates {
+    SECURITY_CERTIFICATES_OFF,
+    SECURITY_CERTIFICATES_BY_CN,
+    SECURITY_CERTIFICATES_BY_DN, /* the whole name */
 };
 
 struct security_options {
@@ -38,6 +36,9 @@ struct security_options {
     uint64_t cache_ms;      /* how long a checked password is believed */
     uint32_t allowed_tries; /* that fail, for one name from one address; 0: not limited */
     uint64_t tries_window_ms;
+    struct name_list admin_names; /* in certificates, of administrators; copied */
+    enum security_certificates certificate_users;
+    struct jwt_verifier *jwt; /* taken over, also on failure; NULL: no tokens */
 };
 
 /* Reads the files. INVALID names file and line. */
@@ -72,6 +73,7 @@ struct security_login {
                  struct security_caller *caller);
     void *user;
     uint64_t generation; /* of the users that the worker looked at */
+    uint64_t expires_ns; /* what it found holds so long */
     struct security_caller *caller;
     enum security_result result;
     unsigned char mac[SECURITY_MAC_SIZE];
@@ -80,19 +82,21 @@ struct security_login {
     char header[SECURITY_HEADER_MAX]; /* wiped when the worker has looked */
 };
 
+/* What a client shows of itself; empty texts: nothing. */
+struct security_shown {
+    struct berth_str authorization; /* the header */
+    struct berth_str address;
+    struct berth_str certificate; /* the name in it, when TLS has found it good */
+};
+
 /*
- * Tells who sends an Authorization header (empty: none) from an address. KNOWN gives a caller, to
- * be released. A login is asked for by make only where a worker must look. On the loop.
+ * Tells who a client is: an administrator's certificate counts before the header, another one
+ * where there is no header. KNOWN gives a caller, to be released. A login is asked for by make
+ * only where a worker must look. On the loop.
  */
 enum security_result security_authenticate(struct security *security, struct loop *loop,
-                                           struct berth_str authorization, struct berth_str address,
+                                           const struct security_shown *shown,
                                            struct security_login *(*make)(void *user), void *user,
                                            struct security_caller **out_caller);
-
-/* On the loop. NULL is allowed. */
-void security_caller_release(struct security_caller *caller);
-
-/* Whether one of the caller's roles has a permission. Any thread. */
-bool security_may(const struct security_caller *caller, struct berth_str permission);
 
 #endif

@@ -115,11 +115,7 @@ static int32_t add_mapping(void *context, struct berth_str name, void *entry,
     for (size_t i = 0; i < BASE_COUNT(lists) && !code; i++) {
         code = refuse_expressions(lists[i], error);
     }
-    if (!code && mapping->hosts.count > 0) {
-        code = base_error(error, BERTH_E_INVALID,
-                          "gives a role by [hosts], which is not done here: by users and backend "
-                          "roles");
-    }
+    config->by_host |= mapping->hosts.count > 0;
     return code ? code
                 : add_entry(&config->tables[SECURITY_MAPPINGS], name, &mapping->entry, error);
 }

@@ -73,6 +73,7 @@ struct security_config {
     _Atomic uint32_t refs;
     struct base_arena arena;
     struct security_table tables[SECURITY_KINDS];
+    bool by_host;                         /* a mapping asks for the client's address */
     char decoy[PASSWORD_HASH_LENGTH + 1]; /* what the password of an unknown user is held against */
 };
 

@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
 """Users: who is let in, what their roles allow, and how that changes while the node runs."""
-import base64
 import json
 import os
 import shutil
@@ -12,7 +11,7 @@ import pytest
 from berth_process import Berth, run
 from opensearchpy.exceptions import AuthenticationException, AuthorizationException, TransportError
 from remote_service import RemoteService
-from users import ACCESS_CONTROL, CONFIG, USERS, client_of, connector, send_as
+from users import ACCESS_CONTROL, CONFIG, USERS, basic, client_of, connector, send_as
 from wire import Wire
 
 # How often who may use a model changes under load; 10,000 by hand.
@@ -22,10 +21,6 @@ ROUNDS = int(os.environ.get("BERTH_ACCESS_ROUNDS", "300"))
 @pytest.fixture(scope="module")
 def secured(start_module_berth):
     return start_module_berth(arguments=["--config", CONFIG])
-
-
-def basic(text):
-    return "Basic " + base64.b64encode(text if isinstance(text, bytes) else text.encode()).decode()
 
 
 def ask(berth, path="/", **headers):

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The users of tests/api/security, and a node that has them."""
+import base64
 import pathlib
 
 CONFIG = pathlib.Path(__file__).resolve().parents[1] / "api" / "security" / "berth.yml"
@@ -15,6 +16,11 @@ USERS = {"admin": ["admin"], "alice": ["eng"], "bob": ["sales"], "carol": ["eng"
          "dave": [], "rita": ["eng"], "nick": ["eng"]}
 READERS = {"rita"}
 WITHOUT_ROLE = {"nick"}
+
+
+def basic(text):
+    """What stands in the Authorization header for name:password."""
+    return "Basic " + base64.b64encode(text if isinstance(text, bytes) else text.encode()).decode()
 
 
 def client_of(berth, user, password=None, **options):

@@ -201,7 +201,6 @@ static const struct {
     {"internal_users.yml", "\"a\\nb\": {hash: " HASH "}\n", "control"},
     {"roles.yml", "r: {cluster_permissions: {a: b}}\n", "roles.yml:1: [cluster_permissions]"},
     {"roles_mapping.yml", "r: {users: [/a.*/]}\n", "roles_mapping.yml:1: [r]"},
-    {"roles_mapping.yml", "r: {hosts: [10.0.0.1]}\n", "hosts"},
     {"action_groups.yml", "a: {allowed_actions: [b]}\nb: {allowed_actions: [a]}\n", "[a]"},
 };
 
