@@ -29,6 +29,7 @@ struct host {
     int lock_fd;
     struct nodes *nodes;
     struct secrets *secrets;
+    struct stored_users *stored_users;
     struct security *security; /* NULL: there are no users */
     struct log audit;
     int audit_fd; /* below 0: there is no audit log */
@@ -187,8 +188,14 @@ static int32_t start_security(struct host *host, struct berth_error *error) {
             base_str_is(node->certificate_users, "cn")   ? SECURITY_CERTIFICATES_BY_CN
             : base_str_is(node->certificate_users, "dn") ? SECURITY_CERTIFICATES_BY_DN
                                                          : SECURITY_CERTIFICATES_OFF};
-    int32_t code = start_tokens(node, &options.jwt, error);
-    return code ? code : security_create(&options, &host->security, error);
+    int32_t code = stored_users_open(host->store, host->log, &host->stored_users, error);
+    code = code ? code : start_tokens(node, &options.jwt, error);
+    if (code) {
+        return code;
+    }
+    options.overlay = stored_users_overlay(host->stored_users);
+    code = security_create(&options, &host->security, error);
+    return code ? code : stored_users_follow(host->stored_users, host->security, error);
 }
 
 static int open_audit(const struct host *host) {
@@ -299,6 +306,7 @@ static int32_t start_plugins(struct host *host, struct berth_error *error) {
         .workers = host->workers,
         .router = host->router,
         .security = host->security,
+        .stored_users = host->stored_users,
         .cluster_name = host->node.cluster_name,
         .cluster_uuid = host->cluster_uuid,
         .compatibility_version = host->node.compatibility_version,
@@ -396,7 +404,9 @@ void host_destroy(struct host *host) {
     plugins_destroy(host->plugins);
     route_set_deinit(&host->routes);
     router_destroy(host->router);
+    stored_users_leave(host->stored_users);
     security_destroy(host->security);
+    stored_users_close(host->stored_users);
     if (host->audit_fd >= 0) {
         log_deinit(&host->audit);
         (void)close(host->audit_fd);

@@ -9,6 +9,7 @@
 #define HOST_REST_REST_H
 
 #include "host/plugins/plugins.h"
+#include "host/store/stored_users.h"
 
 /* What the handlers show; lives as long as the server. */
 struct rest_context {
@@ -20,6 +21,7 @@ struct rest_context {
     struct worker_pool *workers;
     struct router *router;
     struct security *security; /* NULL: there are no users */
+    struct stored_users *stored_users;
     struct berth_str cluster_name;
     const char *cluster_uuid;
     struct berth_str compatibility_version;
@@ -59,6 +61,8 @@ int32_t rest_add_berth(struct route_set *set, struct rest_context *context,
 
 int32_t rest_add_security(struct route_set *set, struct rest_context *context,
                           struct berth_error *error);
+int32_t rest_add_users(struct route_set *set, struct rest_context *context,
+                       struct berth_error *error);
 
 /* "ip:port" without the port. */
 struct berth_str rest_host_of(struct berth_str address);

@@ -36,6 +36,7 @@ struct security {
     char *directory;
     struct base_arena arena;      /* what follows of the options */
     struct name_list admin_names; /* of certificates */
+    pthread_mutex_t reloading;    /* what was read first is in force first */
     pthread_mutex_t lock;
     struct security_config *config; /* under the lock */
     _Atomic uint64_t generation;    /* of config; changes after it */
@@ -55,10 +56,39 @@ static struct security_config *acquire(struct security *security, uint64_t *out_
     return config;
 }
 
+struct security_config *security_config_in_force(struct security *security) {
+    uint64_t generation = 0;
+    return acquire(security, &generation);
+}
+
+/* more: NULL, or an overlay over the one that is always there. */
+static int32_t read_config(struct security *security, const struct security_overlay *more,
+                           struct security_config **out_config, struct berth_error *error) {
+    struct security_overlay overlays[2];
+    uint32_t count = 0;
+    if (security->options.overlay.apply) {
+        overlays[count++] = security->options.overlay;
+    }
+    if (more) {
+        overlays[count++] = *more;
+    }
+    return security_config_read(security->directory, overlays, count, out_config, error);
+}
+
+int32_t security_try(struct security *security, const struct security_overlay *overlay,
+                     struct berth_error *error) {
+    struct security_config *config = NULL;
+    int32_t code = read_config(security, overlay, &config, error);
+    security_config_unref(config);
+    return code;
+}
+
 int32_t security_reload(struct security *security, struct berth_error *error) {
     struct security_config *config = NULL;
-    int32_t code = security_config_read(security->directory, &config, error);
+    (void)pthread_mutex_lock(&security->reloading);
+    int32_t code = read_config(security, NULL, &config, error);
     if (code) {
+        (void)pthread_mutex_unlock(&security->reloading);
         return code;
     }
     (void)pthread_mutex_lock(&security->lock);
@@ -67,6 +97,7 @@ int32_t security_reload(struct security *security, struct berth_error *error) {
     atomic_store(&security->by_host, config->by_host);
     atomic_fetch_add(&security->generation, 1);
     (void)pthread_mutex_unlock(&security->lock);
+    (void)pthread_mutex_unlock(&security->reloading);
     security_config_unref(old);
     return BERTH_OK;
 }
@@ -392,10 +423,11 @@ int32_t security_create(const struct security_options *options, struct security 
     security->count = count;
     security->directory = strdup(options->directory);
     base_arena_init(&security->arena, 512);
+    (void)pthread_mutex_init(&security->reloading, NULL);
     (void)pthread_mutex_init(&security->lock, NULL);
     attempts_init(&security->attempts, options->allowed_tries, options->tries_window_ms);
     int32_t code = security->directory && copy_admin_names(security) && make_hashers(security)
-                       ? security_config_read(options->directory, &security->config, error)
+                       ? read_config(security, NULL, &security->config, error)
                        : base_error_memory(error);
     if (code) {
         security_destroy(security);
@@ -418,6 +450,7 @@ void security_destroy(struct security *security) {
     }
     security_config_unref(security->config);
     (void)pthread_mutex_destroy(&security->lock);
+    (void)pthread_mutex_destroy(&security->reloading);
     attempts_deinit(&security->attempts);
     jwt_verifier_destroy(security->options.jwt);
     base_arena_deinit(&security->arena);

@@ -36,7 +36,8 @@ struct security_options {
     uint64_t cache_ms;      /* how long a checked password is believed */
     uint32_t allowed_tries; /* that fail, for one name from one address; 0: not limited */
     uint64_t tries_window_ms;
-    struct name_list admin_names; /* in certificates, of administrators; copied */
+    struct security_overlay overlay; /* over the files; apply is NULL: none */
+    struct name_list admin_names;    /* in certificates, of administrators; copied */
     enum security_certificates certificate_users;
     struct jwt_verifier *jwt; /* taken over, also on failure; NULL: no tokens */
 };
@@ -52,6 +53,13 @@ void security_destroy(struct security *security);
  * failure all stays as it was. Any thread but a loop's.
  */
 int32_t security_reload(struct security *security, struct berth_error *error);
+
+/* Whether the files and the overlay would be taken with another overlay over them. */
+int32_t security_try(struct security *security, const struct security_overlay *overlay,
+                     struct berth_error *error);
+
+/* What is in force, with a reference. */
+struct security_config *security_config_in_force(struct security *security);
 
 enum security_result {
     SECURITY_KNOWN,   /* the caller is there */

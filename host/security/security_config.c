@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "host/security/security_config.h"
 
+#include "base/json_write.h"
 #include "host/base/file.h"
 #include "host/security/builtin.h"
 
@@ -236,7 +237,52 @@ static int32_t make_decoy(struct security_config *config, struct berth_error *er
     return password_decoy(cost, config->decoy, error);
 }
 
-int32_t security_config_read(const char *directory, struct security_config **out_config,
+/* ---- overlays ---- */
+
+int32_t security_config_put(struct security_config *config, enum security_kind kind,
+                            struct berth_str name, struct berth_str fields,
+                            struct berth_error *error) {
+    const struct security_entry *known = security_config_entry(config, kind, name);
+    if (known && known->reserved) {
+        return BERTH_OK;
+    }
+    BASE_BUF_AUTO text;
+    base_buf_init(&text, ENTRIES_FILE_MAX);
+    json_open_object(&text);
+    json_key_str(&text, name);
+    json_put_raw(&text, fields);
+    json_close_object(&text);
+    int32_t code = text.error ? base_error_memory(error)
+                              : entries_read(&files[kind].form, security_kind_name(kind),
+                                             base_buf_view(&text), &config->arena, config, error);
+    struct security_entry *entry = code ? NULL : base_map_get(&config->tables[kind].by_name, name);
+    if (entry) {
+        entry->is_stored = true;
+        entry->is_shadow = known && (!known->is_stored || known->is_shadow);
+    }
+    return code;
+}
+
+void security_config_drop(struct security_config *config, enum security_kind kind,
+                          struct berth_str name) {
+    struct security_table *table = &config->tables[kind];
+    struct security_entry *known = base_map_get(&table->by_name, name);
+    if (!known || known->reserved) {
+        return;
+    }
+    struct security_entry **at = &table->first;
+    while (*at != known) {
+        at = &(*at)->next;
+    }
+    *at = known->next;
+    if (table->last == &known->next) {
+        table->last = at;
+    }
+    (void)base_map_remove(&table->by_name, name);
+}
+
+int32_t security_config_read(const char *directory, const struct security_overlay *overlays,
+                             uint32_t overlay_count, struct security_config **out_config,
                              struct berth_error *error) {
     struct security_config *config = calloc(1, sizeof *config);
     if (!config) {
@@ -249,6 +295,9 @@ int32_t security_config_read(const char *directory, struct security_config **out
         config->tables[kind].last = &config->tables[kind].first;
         code = read_builtin(config, (enum security_kind)kind, error);
         code = code ? code : read_file(config, directory, (enum security_kind)kind, error);
+    }
+    for (uint32_t i = 0; i < overlay_count && !code; i++) {
+        code = overlays[i].apply(overlays[i].user, config, error);
     }
     code = code ? code : resolve_roles(config, error);
     code = code ? code : make_decoy(config, error);
@@ -274,6 +323,15 @@ void security_config_unref(struct security_config *config) {
     }
     base_arena_deinit(&config->arena);
     free(config);
+}
+
+const char *security_kind_name(enum security_kind kind) {
+    return files[kind].form.type;
+}
+
+const struct security_entry *security_config_entry(const struct security_config *config,
+                                                   enum security_kind kind, struct berth_str name) {
+    return base_map_get(&config->tables[kind].by_name, name);
 }
 
 const struct security_user *security_config_user(const struct security_config *config,

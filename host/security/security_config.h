@@ -23,6 +23,8 @@ struct security_entry {
     bool reserved;  /* not to be changed over REST */
     bool hidden;    /* not shown over REST either */
     bool is_static; /* built in */
+    bool is_stored; /* put there by an overlay */
+    bool is_shadow; /* of an entry of a file, or of one that is built in */
 };
 
 struct security_user {
@@ -77,15 +79,41 @@ struct security_config {
     char decoy[PASSWORD_HASH_LENGTH + 1]; /* what the password of an unknown user is held against */
 };
 
-/* Reads the directory. internal_users.yml must be there, the others may. */
-int32_t security_config_read(const char *directory, struct security_config **out_config,
+/* Entries that are kept elsewhere than in files, and put over theirs. */
+struct security_overlay {
+    /* Calls security_config_put and security_config_drop. */
+    int32_t (*apply)(void *user, struct security_config *config, struct berth_error *error);
+    void *user;
+};
+
+/*
+ * Reads the directory, and applies the overlays, one after the other. internal_users.yml must be
+ * there, the other files may.
+ */
+int32_t security_config_read(const char *directory, const struct security_overlay *overlays,
+                             uint32_t overlay_count, struct security_config **out_config,
                              struct berth_error *error);
+
+/*
+ * For overlays: puts an entry, whose fields are a JSON object, in the place of the one of that
+ * name; takes one away. A reserved entry of a file stays as it is.
+ */
+int32_t security_config_put(struct security_config *config, enum security_kind kind,
+                            struct berth_str name, struct berth_str fields,
+                            struct berth_error *error);
+void security_config_drop(struct security_config *config, enum security_kind kind,
+                          struct berth_str name);
 
 struct security_config *security_config_ref(struct security_config *config);
 /* NULL is allowed. */
 void security_config_unref(struct security_config *config);
 
+/* As _meta.type names the kind: "internalusers", "roles", "rolesmapping", "actiongroups". */
+const char *security_kind_name(enum security_kind kind);
+
 /* NULL when there is none. */
+const struct security_entry *security_config_entry(const struct security_config *config,
+                                                   enum security_kind kind, struct berth_str name);
 const struct security_user *security_config_user(const struct security_config *config,
                                                  struct berth_str name);
 const struct security_role *security_config_role(const struct security_config *config,

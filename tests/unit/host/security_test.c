@@ -160,7 +160,7 @@ static void reads_the_files(void **state) {
                "ml_read_access: {cluster_permissions: ['only:this']}\n");
     write_file(&folder, "action_groups.yml",
                "ask: {allowed_actions: ['cluster:a', more]}\nmore: {allowed_actions: ['b*']}\n");
-    assert_int_equal(security_config_read(folder.path, &config, NULL), BERTH_OK);
+    assert_int_equal(security_config_read(folder.path, NULL, 0, &config, NULL), BERTH_OK);
     const struct security_user *alice = security_config_user(config, BERTH_STR("alice"));
     assert_non_null(alice);
     assert_int_equal(alice->backend_roles.count, 2); /* none twice */
@@ -218,7 +218,7 @@ static void tells_faults_by_line(void **state) {
             write_file(&folder, "roles.yml", cyclic_role);
         }
         write_file(&folder, faults[i].file, faults[i].text);
-        assert_int_not_equal(security_config_read(folder.path, &config, &error), BERTH_OK);
+        assert_int_not_equal(security_config_read(folder.path, NULL, 0, &config, &error), BERTH_OK);
         assert_null(config);
         if (!strstr(error.message, faults[i].words)) {
             fail_msg("fault %zu: %s", i, error.message);
@@ -234,7 +234,7 @@ static void survives_each_failed_allocation(void **state) {
     write_file(&folder, "roles_mapping.yml", "all_access: {users: [alice]}\n");
     FAULT_EACH_ALLOCATION({
         struct security_config *config = NULL;
-        int32_t code = security_config_read(folder.path, &config, NULL);
+        int32_t code = security_config_read(folder.path, NULL, 0, &config, NULL);
         assert_true((code == BERTH_OK) == (config != NULL));
         security_config_unref(config);
     });

@@ -37,7 +37,7 @@ static void remove_file(const char *name) {
 static struct security_config *read_config(void) {
     struct security_config *config = NULL;
     struct berth_error error = BASE_ERROR_INIT;
-    if (security_config_read(folder, &config, &error)) {
+    if (security_config_read(folder, NULL, 0, &config, &error)) {
         fail_msg("%s", error.message);
     }
     return config;
