@@ -330,6 +330,7 @@ static void predict(struct ml_plugin *plugin, struct berth_request *request,
     p->is_stream = is_stream;
     p->error = error;
     int32_t code = ml_settings_check_remote(loop->settings, &p->error);
+    code = code || !is_stream ? code : ml_settings_check_stream(loop->settings, &p->error);
     code = code ? code : read_kind(p);
     if (code) {
         ml_predict_fail(p);

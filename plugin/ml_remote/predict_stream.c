@@ -231,10 +231,6 @@ static int32_t ask_for_stream(struct ml_predict *p) {
 int32_t ml_predict_stream_check(struct ml_predict *p) {
     const struct format *format;
     const struct ml_guardrail *output = &p->deployed->guardrails.output;
-    if (!p->loop->settings->stream_enabled) {
-        return ml_invalid(&p->error, "streamed predictions are switched off; the setting "
-                                     "[plugins.ml_commons.stream_enabled] switches them on");
-    }
     if (output->forbidden || output->model_id.ptr) {
         return ml_invalid(&p->error, "the model has a guardrail for its output, which cannot judge "
                                      "what is sent as it comes");

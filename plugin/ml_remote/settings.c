@@ -394,6 +394,14 @@ int32_t ml_settings_check_remote(const struct ml_settings *settings, struct bert
                                      "remote_inference.enabled") "] switches it on");
 }
 
+int32_t ml_settings_check_stream(const struct ml_settings *settings, struct berth_error *error) {
+    return settings->stream_enabled
+               ? BERTH_OK
+               : base_error(error, BERTH_E_INVALID,
+                            "streamed predictions are switched off; the setting [" KEY(
+                                "stream_enabled") "] switches them on");
+}
+
 struct explain_call {
     const struct ml_eligibility_rules *rules;
     struct base_buf text;

@@ -54,6 +54,8 @@ struct ml_settings *ml_settings_ref(struct ml_settings *settings);
 /* 400 when remote inference is switched off. */
 int32_t ml_settings_check_remote(const struct ml_settings *settings, struct berth_error *error);
 
+int32_t ml_settings_check_stream(const struct ml_settings *settings, struct berth_error *error);
+
 /* Why this node may not run models, in words, for a refusal; fills 400. */
 int32_t ml_settings_not_eligible(struct ml_plugin *plugin, const struct ml_settings *settings,
                                  struct berth_error *error);
