@@ -14,7 +14,8 @@
 struct making {
     const struct ml_post_function *function;
     struct json_value at; /* what the function's path, or the filter, leads to */
-    const char *type;     /* of the tensors' data */
+    bool is_filtered;
+    const char *type; /* of the tensors' data */
     struct base_buf *out;
     struct berth_error *error;
 };
@@ -31,12 +32,18 @@ struct ml_post_function {
 __attribute__((format(printf, 2, 3))) static int32_t unfit(const struct making *m,
                                                            const char *format, ...) {
     char what[160];
+    const char *path = m->function->path;
     va_list args;
     va_start(args, format);
     (void)vsnprintf(what, sizeof what, format, args);
     va_end(args);
-    return ml_status(m->error, 502, "the remote service's answer does not fit [%s]: %s",
-                     m->function->name, what);
+    return ml_status(m->error, 502,
+                     "the remote service's answer does not fit [%s], which looks at %s%s%s: %s",
+                     m->function->name, path[0] && !m->is_filtered ? "[" : "",
+                     m->is_filtered ? "what the response_filter finds"
+                     : path[0]      ? path
+                                    : "the whole answer",
+                     path[0] && !m->is_filtered ? "]" : "", what);
 }
 
 /* ---- vectors ---- */
@@ -44,7 +51,9 @@ __attribute__((format(printf, 2, 3))) static int32_t unfit(const struct making *
 static int32_t not_a_vector(const struct making *m, struct json_value vector, size_t number) {
     uint64_t at = 0;
     if (!json_is(vector, JSON_ARRAY)) {
-        return unfit(m, "element %zu holds no array of numbers", number);
+        return unfit(m, "element %zu holds no array of numbers%s%s", number,
+                     m->function->item ? " as its " : "",
+                     m->function->item ? m->function->item : "");
     }
     struct json_value v = json_first(vector);
     for (; json_is(v, JSON_NUMBER); v = json_next(vector, v)) {
@@ -72,7 +81,7 @@ static int32_t put_vector(const struct making *m, struct json_value vector, size
 /* A list of vectors, or of objects that each have one. */
 static int32_t make_vectors(const struct making *m) {
     if (!json_is(m->at, JSON_ARRAY)) {
-        return unfit(m, "there is no list of vectors");
+        return unfit(m, "there is no list of vectors, but another value");
     }
     uint64_t length = 0;
     if (json_numbers(m->at, &length)) {
@@ -95,18 +104,18 @@ static int32_t make_vector(const struct making *m) {
 
 /* ---- ranks ---- */
 
-static int32_t read_rank(const struct making *m, struct json_value v, size_t count,
+static int32_t read_rank(const struct making *m, struct json_value v, size_t number, size_t count,
                          size_t *out_index, struct json_value *out_score) {
     int64_t index = -1;
     *out_score = json_get(v, m->function->item);
     if (!json_is(v, JSON_OBJECT) || !json_i64(json_get(v, m->function->index), &index) ||
         !json_is(*out_score, JSON_NUMBER)) {
-        return unfit(m, "an element lacks [%s] or [%s]: numbers", m->function->index,
-                     m->function->item);
+        return unfit(m, "element %zu lacks [%s] or [%s], which are numbers", number,
+                     m->function->index, m->function->item);
     }
     if (index < 0 || (uint64_t)index >= count) {
-        return unfit(m, "the document %lld is ranked, and there are %zu ranks", (long long)index,
-                     count);
+        return unfit(m, "element %zu ranks the document %lld, and there are %zu ranks", number,
+                     (long long)index, count);
     }
     *out_index = (size_t)index;
     return BERTH_OK;
@@ -120,11 +129,12 @@ static int32_t make_ranks(const struct making *m) {
     }
     struct json_value *scores = calloc(count + 1, sizeof *scores);
     int32_t code = scores ? BERTH_OK : base_error_memory(m->error);
+    size_t number = 0;
     for (struct json_value v = json_first(m->at); json_present(v) && !code;
          v = json_next(m->at, v)) {
         struct json_value score = JSON_NONE;
         size_t index = 0;
-        code = read_rank(m, v, count, &index, &score);
+        code = read_rank(m, v, number++, count, &index, &score);
         if (!code && json_present(scores[index])) {
             code = unfit(m, "the document %zu is ranked twice", index);
         }
@@ -150,7 +160,7 @@ static int32_t make_ranks(const struct making *m) {
 static int32_t make_job(const struct making *m) {
     struct json_value arn = json_get(m->at, "jobArn");
     if (!json_is(m->at, JSON_OBJECT) || !json_is(arn, JSON_STRING)) {
-        return unfit(m, "there is no [jobArn]");
+        return unfit(m, "it has no text [jobArn]");
     }
     struct berth_str whole = json_raw(m->at);
     struct berth_str inner = json_inner(arn);
@@ -174,7 +184,7 @@ static int32_t make_job(const struct making *m) {
 static int32_t make_passthrough(const struct making *m) {
     struct json_value results = json_get(m->at, "inference_results");
     if (!json_is(results, JSON_ARRAY)) {
-        return unfit(m, "there are no [inference_results]");
+        return unfit(m, "it has no array [inference_results]");
     }
     size_t number = 0;
     for (struct json_value v = json_first(results); json_present(v); v = json_next(results, v)) {
@@ -262,6 +272,7 @@ int32_t ml_post_make(const struct ml_post_function *function, struct json_value 
     const struct making m = {
         .function = function,
         .at = own ? follow(answer, base_cstr(function->path)) : filtered,
+        .is_filtered = !own,
         .type = !own             ? type_in(filter)
                 : function->type ? function->type
                                  : "FLOAT32",
@@ -269,8 +280,7 @@ int32_t ml_post_make(const struct ml_post_function *function, struct json_value 
         .error = error,
     };
     if (!json_present(m.at)) {
-        return unfit(&m, own ? "it has no [%s]" : "the response_filter [%s] finds nothing",
-                     own ? function->path : "given");
+        return unfit(&m, "there is nothing");
     }
     return function->make(&m);
 }

@@ -179,7 +179,7 @@ static void takes_the_type_that_the_filter_names(void **state) {
     assert_int_not_equal(
         ml_post_make(function, json_root(&doc), JSON_NONE, BERTH_STR("$.x"), &out, &error),
         BERTH_OK);
-    assert_non_null(strstr(error.message, "finds nothing"));
+    assert_non_null(strstr(error.message, "what the response_filter finds: there is nothing"));
 }
 
 static void find_by_name(void *user, const char *name, bool is_post) {
