@@ -6,6 +6,7 @@
 
 #include "plugin/ml_remote/template.h"
 #include "plugin/ml_remote/transport.h"
+#include "plugin/ml_remote/url.h"
 
 /* ---- credentials ---- */
 
@@ -133,7 +134,7 @@ static int32_t check_trust(const struct checking *c, const char *what, struct be
                             "the %s [" BASE_FMT
                             "] is not trusted: it matches none of the expressions of "
                             "[plugins.ml_commons.trusted_connector_endpoints_regex]%s",
-                            what, BASE_ARG(url),
+                            what, BASE_ARG(ml_url_shown(url)),
                             ml_trust_is_empty(settings->trust) ? ", of which there are none" : "");
 }
 
@@ -161,7 +162,7 @@ static int32_t check_url(const struct checking *c, struct json_value action) {
         return ml_invalid(&c->call->error,
                           "[client_config.mutual_tls_enabled] needs https, and the URL [" BASE_FMT
                           "] is of http: no certificate would be asked for",
-                          BASE_ARG(base_buf_view(&url)));
+                          BASE_ARG(ml_url_shown(base_buf_view(&url))));
     }
     return check_trust(c, "URL", base_buf_view(&url));
 }

@@ -5,6 +5,7 @@
 #include "plugin/ml_remote/exchange.h"
 
 #include "base/utf8.h"
+#include "plugin/ml_remote/url.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,32 +15,37 @@
 
 /* ---- failures ---- */
 
-/* What became of the connection, as a status and words for it. */
+/* What became of the connection, as a status and as what is said of the service. */
 static const struct {
     enum ml_http_outcome outcome;
-    uint32_t status; /* 400: illegal_argument_exception */
+    uint32_t status; /* 400: illegal_argument_exception, without the client's own words */
     const char *text;
 } failures[] = {
-    {ML_HTTP_BAD_URL, 400, "the URL cannot be asked"},
+    {ML_HTTP_BAD_URL, 400, "cannot be asked: its URL is not valid"},
     {ML_HTTP_PRIVATE, 400,
-     "the remote service has a private address, which the setting "
-     "[plugins.ml_commons.connector.private_ip_enabled] does not allow"},
-    {ML_HTTP_UNRESOLVED, 502, "the name of the remote service does not resolve"},
-    {ML_HTTP_PROXY, 502, "the connector's proxy does not lead to the remote service"},
-    {ML_HTTP_REFUSED, 502, "the remote service takes no connection"},
-    {ML_HTTP_TLS, 502, "no trusted TLS connection to the remote service"},
-    {ML_HTTP_BROKEN, 502, "the connection to the remote service broke before its answer ended"},
-    {ML_HTTP_TIMED_OUT, 504, "the remote service did not answer in time"},
+     "has a private address, which the setting [plugins.ml_commons.connector.private_ip_enabled] "
+     "does not allow"},
+    {ML_HTTP_UNRESOLVED, 502, "has a name that does not resolve"},
+    {ML_HTTP_PROXY, 502, "is not reached by the connector's proxy [client_config.proxy_url]"},
+    {ML_HTTP_REFUSED, 502, "takes no connection"},
+    {ML_HTTP_TLS, 502, "offers no trusted TLS connection"},
+    {ML_HTTP_BROKEN, 502, "gave no whole answer that can be read"},
+    {ML_HTTP_TIMED_OUT, 504, "did not answer in time"},
     {ML_HTTP_TOO_LARGE, 502,
-     "the remote service's answer is larger than [plugins.ml_commons.max_json_size] allows"},
+     "answers more than the setting [plugins.ml_commons.max_json_size] allows"},
 };
 
 static int32_t describe_failure(struct ml_exchange *x, const struct ml_http_answer *answer) {
+    struct berth_str host = ml_url_host(x->url);
     for (size_t i = 0; i < BASE_COUNT(failures); i++) {
+        const char *text = failures[i].text;
         if (failures[i].outcome == answer->outcome) {
-            return failures[i].status == 400 ? ml_invalid(&x->error, "%s", failures[i].text)
-                                             : ml_status(&x->error, failures[i].status, "%s: %s",
-                                                         failures[i].text, answer->detail);
+            return failures[i].status == 400
+                       ? ml_invalid(&x->error, "the remote service [" BASE_FMT "] %s",
+                                    BASE_ARG(host), text)
+                       : ml_status(&x->error, failures[i].status,
+                                   "the remote service [" BASE_FMT "] %s: %s", BASE_ARG(host), text,
+                                   answer->detail);
         }
     }
     return base_error_memory(&x->error);
@@ -80,12 +86,11 @@ static int32_t refused_by_remote(struct ml_exchange *x, const struct ml_http_ans
         excerpt.len ? ": " : " without a body", BASE_ARG(base_buf_view(&excerpt)));
 }
 
+/* The rest of the location may hold what is secret. */
 static int32_t redirected(struct ml_exchange *x, const struct ml_http_answer *answer) {
     /* One without a host stays at the same. */
-    const char *mark = strstr(answer->location, "//");
-    struct berth_str host =
-        mark ? base_cstr(mark + 2) : base_str_from(x->url, base_str_find(x->url, '/') + 2);
-    host = base_str_slice(host, 0, base_str_find(host, '/'));
+    struct berth_str host = ml_url_host(base_cstr(answer->location));
+    host = host.len ? host : ml_url_host(x->url);
     return ml_status(&x->error, 502,
                      "the remote service answered %u, a redirect to the host [" BASE_FMT
                      "], which is not followed",

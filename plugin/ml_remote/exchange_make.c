@@ -8,6 +8,7 @@
 #include "base/utf8.h"
 #include "plugin/ml_remote/lenient_json.h"
 #include "plugin/ml_remote/settings.h"
+#include "plugin/ml_remote/url.h"
 
 /* ---- payload ---- */
 
@@ -121,40 +122,36 @@ static int32_t make_payload(struct ml_exchange *x) {
 
 /* ---- URL ---- */
 
-static struct berth_str authority_of(struct berth_str url) {
-    const char *mark = memmem(url.ptr, BASE_LEN(url), "://", 3);
-    struct berth_str rest = base_str_from(url, mark ? (uint64_t)(mark - url.ptr) + 3 : url.len);
-    uint64_t end = 0;
-    while (end < rest.len && !strchr("/?#", rest.ptr[end])) {
-        end++;
-    }
-    return base_str_slice(rest, 0, end);
-}
-
 /* What a template can leave in a URL and what no URL may hold. */
 static int32_t check_url(struct ml_exchange *x, struct berth_str url) {
+    struct berth_str shown = ml_url_shown(url);
+    struct berth_str authority = ml_url_authority(url);
+    if (base_str_find(authority, '@') < authority.len) {
+        return ml_invalid(&x->error,
+                          "the URL has a user before its host [" BASE_FMT
+                          "]; credentials belong in headers, as ${credential.name}",
+                          BASE_ARG(shown));
+    }
     if (!base_str_starts(url, BERTH_STR("http://")) &&
         !base_str_starts(url, BERTH_STR("https://"))) {
-        return ml_invalid(&x->error, "the URL [" BASE_FMT "] is neither of http nor of https",
-                          BASE_ARG(url));
+        return ml_invalid(&x->error,
+                          "the URL [" BASE_FMT "] begins neither with http:// nor with https://",
+                          BASE_ARG(shown));
     }
     for (uint64_t i = 0; i < url.len; i++) {
         unsigned char c = (unsigned char)url.ptr[i];
         if (c <= ' ' || c >= 0x7f || strchr("\"<>\\^`{|}", c)) {
-            return ml_invalid(&x->error,
-                              "the URL [" BASE_FMT
-                              "] has a character that no URL may hold, at %llu; parameters are "
-                              "${parameters.name}, and credentials belong in headers",
-                              BASE_ARG(url), (unsigned long long)i + 1);
+            return ml_invalid(
+                &x->error,
+                "the URL [" BASE_FMT
+                "] has a character that no URL may hold, the byte 0x%02x at %llu; "
+                "parameters are ${parameters.name}, and credentials belong in headers",
+                BASE_ARG(shown), c, (unsigned long long)i + 1);
         }
     }
-    struct berth_str authority = authority_of(url);
-    if (authority.len == 0 || base_str_find(authority, '@') < authority.len) {
-        return ml_invalid(&x->error,
-                          "the URL [" BASE_FMT "] has no host, or a user before it (user@host)",
-                          BASE_ARG(url));
-    }
-    return BERTH_OK;
+    return authority.len
+               ? BERTH_OK
+               : ml_invalid(&x->error, "the URL [" BASE_FMT "] has no host", BASE_ARG(shown));
 }
 
 static int32_t require_trust(struct ml_exchange *x, const char *what, struct berth_str url) {
@@ -164,7 +161,7 @@ static int32_t require_trust(struct ml_exchange *x, const char *what, struct ber
                             "the %s [" BASE_FMT
                             "] is not trusted: it matches none of the expressions of "
                             "[plugins.ml_commons.trusted_connector_endpoints_regex]",
-                            what, BASE_ARG(url));
+                            what, BASE_ARG(ml_url_shown(url)));
 }
 
 /* A proxy that is not trusted could lead anywhere, whatever the URL says. */
