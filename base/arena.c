@@ -15,7 +15,18 @@ void base_arena_init(struct base_arena *arena, size_t chunk_size) {
     *arena = (struct base_arena){.chunk_size = chunk_size};
 }
 
+void base_arena_init_private(struct base_arena *arena, size_t chunk_size) {
+    *arena = (struct base_arena){.chunk_size = chunk_size, .is_private = true};
+}
+
+static void overwrite(const struct base_arena *arena) {
+    for (struct base_arena_chunk *c = arena->chunks; arena->is_private && c; c = c->next) {
+        explicit_bzero(c->bytes, c->used);
+    }
+}
+
 void base_arena_deinit(struct base_arena *arena) {
+    overwrite(arena);
     while (arena->chunks) {
         struct base_arena_chunk *next = arena->chunks->next;
         free(arena->chunks);
@@ -25,6 +36,7 @@ void base_arena_deinit(struct base_arena *arena) {
 
 void base_arena_reset(struct base_arena *arena) {
     struct base_arena_chunk *keep = NULL;
+    overwrite(arena);
     while (arena->chunks) {
         struct base_arena_chunk *chunk = arena->chunks;
         arena->chunks = chunk->next;

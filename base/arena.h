@@ -12,10 +12,13 @@ struct base_arena_chunk;
 struct base_arena {
     struct base_arena_chunk *chunks;
     size_t chunk_size;
+    bool is_private;
 };
 
 /* chunk_size: what a chunk holds, in bytes; larger pieces get a chunk of their own. */
 void base_arena_init(struct base_arena *arena, size_t chunk_size);
+/* The same for what may hold a secret: memory is overwritten before it is given up or used anew. */
+void base_arena_init_private(struct base_arena *arena, size_t chunk_size);
 void base_arena_deinit(struct base_arena *arena);
 
 /* Frees all but one ordinary chunk, so that the next round need not allocate. */

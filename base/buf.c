@@ -11,19 +11,24 @@ void base_buf_init(struct base_buf *buf, size_t max) {
     *buf = (struct base_buf){.max = max};
 }
 
-void base_buf_deinit(struct base_buf *buf) {
-    free(buf->ptr);
-    base_buf_init(buf, buf->max);
+void base_buf_init_private(struct base_buf *buf, size_t max) {
+    *buf = (struct base_buf){.max = max, .is_private = true};
 }
 
-void base_buf_wipe(struct base_buf *buf) {
-    if (buf->ptr) {
-        explicit_bzero(buf->ptr, buf->cap);
+static void overwrite(const struct base_buf *buf, size_t len) {
+    if (buf->is_private && len) {
+        explicit_bzero(buf->ptr, len);
     }
-    base_buf_deinit(buf);
+}
+
+void base_buf_deinit(struct base_buf *buf) {
+    overwrite(buf, buf->cap);
+    free(buf->ptr);
+    *buf = (struct base_buf){.max = buf->max, .is_private = buf->is_private};
 }
 
 void base_buf_clear(struct base_buf *buf) {
+    overwrite(buf, buf->len);
     buf->len = 0;
     buf->error = BERTH_OK;
 }
@@ -31,6 +36,22 @@ void base_buf_clear(struct base_buf *buf) {
 static char *fail(struct base_buf *buf, int32_t code) {
     buf->error = code;
     return NULL;
+}
+
+/* realloc would leave what is private where it was. */
+static char *resize(struct base_buf *buf, size_t cap) {
+    if (!buf->is_private) {
+        return realloc(buf->ptr, cap);
+    }
+    char *grown = malloc(cap);
+    if (grown && buf->len) {
+        memcpy(grown, buf->ptr, buf->len);
+    }
+    if (grown) {
+        overwrite(buf, buf->cap);
+        free(buf->ptr);
+    }
+    return grown;
 }
 
 char *base_buf_reserve(struct base_buf *buf, size_t more) {
@@ -51,7 +72,7 @@ char *base_buf_reserve(struct base_buf *buf, size_t more) {
     if (cap > buf->max) {
         cap = buf->max;
     }
-    char *grown = realloc(buf->ptr, cap ? cap : 1);
+    char *grown = resize(buf, cap ? cap : 1);
     if (!grown) {
         return fail(buf, BERTH_E_NO_MEMORY);
     }
@@ -107,6 +128,6 @@ void base_buf_format(struct base_buf *buf, const char *format, ...) {
 
 char *base_buf_take(struct base_buf *buf) {
     char *ptr = buf->ptr;
-    base_buf_init(buf, buf->max);
+    *buf = (struct base_buf){.max = buf->max, .is_private = buf->is_private};
     return ptr;
 }

@@ -19,6 +19,7 @@ struct base_buf {
     size_t cap;
     size_t max;
     int32_t error;
+    bool is_private;
 };
 
 /* For text whose size the program itself decides, such as a document that it writes. */
@@ -27,11 +28,11 @@ struct base_buf {
 /* max: what the buffer may hold at most, in bytes. Allocates nothing. */
 void base_buf_init(struct base_buf *buf, size_t max);
 
+/* The same for what may hold a secret: memory is overwritten before it is given up or used anew. */
+void base_buf_init_private(struct base_buf *buf, size_t max);
+
 /* Frees the memory; the buffer is as after init. */
 void base_buf_deinit(struct base_buf *buf);
-
-/* Frees the memory after overwriting it. */
-void base_buf_wipe(struct base_buf *buf);
 
 /* Forgets content and error, keeps the memory. */
 void base_buf_clear(struct base_buf *buf);

@@ -18,6 +18,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/file.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 struct host {
@@ -73,6 +74,7 @@ static int32_t start_settings(struct host *host, struct settings_layer *file,
     settings_release(host->settings, view);
     if (!code) {
         host->log->level = log_level_from(host->node.log_level);
+        (void)prctl(PR_SET_DUMPABLE, host->node.core_dumps ? 1 : 0);
     }
     return code;
 }

@@ -120,6 +120,9 @@ static const struct row rows[] = {
      "How long a search may still show a document as it was before an update; 0 for not at all."},
     {"log.level", BERTH_SETTING_TEXT, false, false, "info", 0, 0,
      "The least that is logged: debug, info, warn or error."},
+    {"process.core_dumps", BERTH_SETTING_BOOL, false, false, "false", 0, 0,
+     "Let a crash leave a core dump. What clients send at that moment may be in it, and private "
+     "keys of TLS are."},
     {"compatibility.version", BERTH_SETTING_TEXT, false, false, "2.19.4", 0, 0,
      "The version of OpenSearch that GET / shows to clients."},
     {"node.shutdown_timeout", BERTH_SETTING_TIME, false, false, "30s", 0, MS(3600),
@@ -308,6 +311,7 @@ int32_t node_settings_read(const struct berth_settings_view *view, struct node_s
         .worker_queue = (uint32_t)number_of(view, "worker.queue"),
         .store_refresh_interval_ms = number_of(view, "store.refresh_interval"),
         .log_level = text_of(view, "log.level"),
+        .core_dumps = number_of(view, "process.core_dumps"),
         .compatibility_version = text_of(view, "compatibility.version"),
         .shutdown_timeout_ms = number_of(view, "node.shutdown_timeout"),
     };

@@ -55,6 +55,7 @@ struct node_settings {
     bool store_sync_full;
     uint64_t store_refresh_interval_ms;
     struct berth_str log_level;
+    bool core_dumps;
     struct berth_str compatibility_version;
     uint64_t shutdown_timeout_ms;
 };

@@ -248,7 +248,7 @@ void http_conn_process_ahead(struct http_conn *conn) {
     conn->processing = true;
     size_t done = 0;
     struct base_buf ahead = conn->ahead;
-    base_buf_init(&conn->ahead, ahead.max);
+    base_buf_init_private(&conn->ahead, ahead.max);
     while (done < ahead.len && !conn->active && !conn->closing && !conn->discarding &&
            !http_conn_queued(conn)) {
         done += process(conn, ahead.ptr + done, ahead.len - done);
@@ -269,7 +269,7 @@ void http_conn_process_ahead(struct http_conn *conn) {
 static void take_wire(struct http_conn *conn, const char *bytes, size_t len) {
     struct base_buf plain;
     struct base_buf wire;
-    base_buf_init(&plain, BASE_BUF_MAX_DEFAULT);
+    base_buf_init_private(&plain, BASE_BUF_MAX_DEFAULT);
     base_buf_init(&wire, BASE_BUF_MAX_DEFAULT);
     int32_t code = tls_session_receive(conn->tls, bytes, len, &plain, &wire);
     http_conn_send_wire(conn, &wire);
@@ -296,6 +296,7 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf) {
         take_wire(conn, buf->base, (size_t)n);
     } else {
         take_input(conn, buf->base, (size_t)n);
+        explicit_bzero(buf->base, (size_t)n); /* there may be a credential in it */
     }
 }
 
@@ -355,7 +356,7 @@ void http_conn_accept(struct http_loop *home) {
     home->conns = conn;
     home->stats.connections_open++;
     http_reader_init(&conn->reader, home->limits);
-    base_buf_init(&conn->ahead, HTTP_AHEAD_MAX + READ_BUFFER);
+    base_buf_init_private(&conn->ahead, HTTP_AHEAD_MAX + READ_BUFFER);
     if (uv_accept((uv_stream_t *)&home->listener, (uv_stream_t *)&conn->tcp) != 0) {
         http_conn_close(conn);
         return;

@@ -68,6 +68,16 @@ bool http_request_header(const struct http_request *request, struct berth_str na
     return false;
 }
 
+void http_request_hide_header(struct http_request *request, struct berth_str name) {
+    for (uint32_t i = 0; i < request->header_count; i++) {
+        struct http_span *value = &request->headers[i].value;
+        if (base_str_eq_nocase(http_span_view(request, request->headers[i].name), name)) {
+            explicit_bzero(request->head.ptr + value->start, value->len);
+            value->len = 0;
+        }
+    }
+}
+
 struct berth_str http_request_address(const struct http_request *request) {
     return request->conn ? base_cstr(request->conn->address) : base_str("", 0);
 }
@@ -96,9 +106,10 @@ struct http_request *http_request_create(struct http_loop *home) {
         if (!request) {
             return NULL;
         }
-        base_buf_init(&request->head, (size_t)home->limits->max_initial_line_length +
-                                          (size_t)home->limits->max_header_size);
-        base_buf_init(&request->body, (size_t)home->limits->max_content_length);
+        /* Users send passwords and credentials. */
+        base_buf_init_private(&request->head, (size_t)home->limits->max_initial_line_length +
+                                                  (size_t)home->limits->max_header_size);
+        base_buf_init_private(&request->body, (size_t)home->limits->max_content_length);
     }
     struct base_buf head = request->head;
     struct base_buf body = request->body;

@@ -66,6 +66,9 @@ static inline struct berth_str http_span_view(const struct http_request *request
 bool http_request_header(const struct http_request *request, struct berth_str name,
                          struct berth_str *out_value);
 
+/* Overwrites the values of all headers of that name: they are empty from now on. */
+void http_request_hide_header(struct http_request *request, struct berth_str name);
+
 /* The client's address; empty where the client has left. */
 struct berth_str http_request_address(const struct http_request *request);
 

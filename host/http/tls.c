@@ -1,13 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "host/http/tls.h"
 
+#include "host/base/file.h"
+
 #include <limits.h>
 #include <openssl/err.h>
+#include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
 #include <stdlib.h>
 
 #define PIECE 16384
+#define KEY_FILE_MAX 65536
 
 struct tls_context {
     SSL_CTX *ssl;
@@ -43,16 +47,34 @@ static int give_password(char *out, int size, int writing, void *user) {
     return (int)len;
 }
 
+/* OpenSSL would leave what it reads of a file in memory that is not overwritten. */
+static int32_t load_key(SSL_CTX *ssl, const struct tls_files *files, struct berth_error *error) {
+    BASE_BUF_AUTO text;
+    base_buf_init_private(&text, KEY_FILE_MAX);
+    int32_t code = file_read(files->key, &text, error);
+    if (code) {
+        return code;
+    }
+    BIO *bio = BIO_new_mem_buf(text.len ? text.ptr : "", (int)text.len);
+    EVP_PKEY *key = bio ? PEM_read_bio_PrivateKey(bio, NULL, give_password,
+                                                  (void *)(uintptr_t)files->key_password)
+                        : NULL;
+    if (!key || SSL_CTX_use_PrivateKey(ssl, key) != 1) {
+        code = ssl_error(error, "cannot use the private key", files->key);
+    }
+    EVP_PKEY_free(key);
+    BIO_free(bio);
+    return code;
+}
+
 static int32_t load_files(SSL_CTX *ssl, const struct tls_files *files, struct berth_error *error) {
-    SSL_CTX_set_default_passwd_cb(ssl, give_password);
-    SSL_CTX_set_default_passwd_cb_userdata(ssl, (void *)(uintptr_t)files->key_password);
     if (SSL_CTX_use_certificate_chain_file(ssl, files->certificate) != 1) {
         return ssl_error(error, "cannot use the certificate", files->certificate);
     }
-    if (SSL_CTX_use_PrivateKey_file(ssl, files->key, SSL_FILETYPE_PEM) != 1) {
-        return ssl_error(error, "cannot use the private key", files->key);
+    int32_t code = load_key(ssl, files, error);
+    if (code) {
+        return code;
     }
-    SSL_CTX_set_default_passwd_cb_userdata(ssl, NULL);
     if (SSL_CTX_check_private_key(ssl) != 1) {
         return ssl_error(error, "the private key does not belong to the certificate", files->key);
     }
@@ -97,7 +119,7 @@ int32_t tls_context_create(const struct tls_files *files, struct tls_context **o
     context->ssl = ssl;
     (void)SSL_CTX_set_min_proto_version(ssl, TLS1_2_VERSION);
     (void)SSL_CTX_set_options(ssl, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION |
-                                       SSL_OP_CIPHER_SERVER_PREFERENCE);
+                                       SSL_OP_CLEANSE_PLAINTEXT | SSL_OP_CIPHER_SERVER_PREFERENCE);
     /* Buffers of idle sessions are given back: they are most of what an idle connection costs. */
     (void)SSL_CTX_set_mode(ssl, SSL_MODE_RELEASE_BUFFERS);
     (void)SSL_CTX_set_session_id_context(ssl, (const unsigned char *)"berth", 5);

@@ -13,7 +13,7 @@ static int32_t hand_out(struct base_buf *text, const struct berth_secret **out_s
                         struct berth_error *error) {
     struct secret_text *secret = malloc(sizeof *secret);
     if (!secret) {
-        base_buf_wipe(text);
+        base_buf_deinit(text);
         return base_error_memory(error);
     }
     secret->cap = text->cap;
@@ -37,10 +37,10 @@ static int32_t transform(const struct berth_host *host, const char *call, transf
         return code;
     }
     struct base_buf text;
-    base_buf_init(&text, BASE_BUF_MAX_DEFAULT);
+    base_buf_init_private(&text, BASE_BUF_MAX_DEFAULT);
     code = fn(g->services->secrets, context, in, &text, error);
     if (code) {
-        base_buf_wipe(&text);
+        base_buf_deinit(&text);
         return code;
     }
     return hand_out(&text, out_secret, error);

@@ -291,13 +291,13 @@ static void put_entry_of(void *user, struct berth_request *request,
     bool created = false;
     struct base_buf fields;
     BASE_ARENA_AUTO arena;
-    base_arena_init(&arena, 4096);
-    base_buf_init(&fields, ENTRIES_FILE_MAX);
+    base_arena_init_private(&arena, 4096);
+    base_buf_init_private(&fields, ENTRIES_FILE_MAX);
     int32_t code = read_fields(context, kind, view, &fields, &arena, &error);
     code = code ? code
                 : stored_users_put(context->stored_users, kind, view->params[0],
                                    base_buf_view(&fields), &created, &error);
-    base_buf_wipe(&fields);
+    base_buf_deinit(&fields);
     if (code) {
         (void)router_reply_error(request, &error);
     } else {

@@ -78,7 +78,7 @@ int32_t jwt_verifier_create(const struct jwt_options *options, struct jwt_verifi
         return base_error_memory(error);
     }
     base_arena_init(&v->arena, 512);
-    base_buf_init(&v->secret, KEY_FILE_MAX);
+    base_buf_init_private(&v->secret, KEY_FILE_MAX);
     v->subject = base_arena_dup(&v->arena, options->subject);
     v->roles = base_arena_dup(&v->arena, options->roles);
     v->audience = base_arena_dup(&v->arena, options->audience);
@@ -102,7 +102,6 @@ int32_t jwt_verifier_create(const struct jwt_options *options, struct jwt_verifi
 void jwt_verifier_destroy(struct jwt_verifier *verifier) {
     if (verifier) {
         EVP_PKEY_free(verifier->key);
-        base_buf_wipe(&verifier->secret);
         base_buf_deinit(&verifier->secret);
         base_arena_deinit(&verifier->arena);
         free(verifier);

@@ -49,7 +49,7 @@ static int32_t make_key(struct secrets *secrets, const char *path, struct berth_
 
 static int32_t load_key(struct secrets *secrets, const char *path, struct berth_error *error) {
     struct base_buf text;
-    base_buf_init(&text, 256);
+    base_buf_init_private(&text, 256);
     int32_t code = file_read(path, &text, error);
     if (code == BERTH_E_NOT_FOUND) {
         return make_key(secrets, path, error);
@@ -65,7 +65,7 @@ static int32_t load_key(struct secrets *secrets, const char *path, struct berth_
         }
         explicit_bzero(key, sizeof key);
     }
-    base_buf_wipe(&text);
+    base_buf_deinit(&text);
     return code;
 }
 

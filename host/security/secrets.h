@@ -23,7 +23,7 @@ int32_t secrets_seal(const struct secrets *secrets, struct berth_str context,
                      struct berth_str plain, struct base_buf *out_sealed,
                      struct berth_error *error);
 
-/* The caller wipes out_plain (base_buf_wipe). */
+/* out_plain is best a private buffer. */
 int32_t secrets_unseal(const struct secrets *secrets, struct berth_str context,
                        struct berth_str sealed, struct base_buf *out_plain,
                        struct berth_error *error);

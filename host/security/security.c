@@ -147,7 +147,7 @@ static enum security_result check_token(struct security_login *login,
     uint64_t now_ms = base_wall_ms();
     struct jwt_claims claims;
     BASE_ARENA_AUTO arena;
-    base_arena_init(&arena, 2048);
+    base_arena_init_private(&arena, 2048);
     if (!verifier || jwt_verify(verifier, token, now_ms, &arena, &claims, NULL)) {
         return SECURITY_NOBODY;
     }

@@ -69,7 +69,7 @@ static int32_t add_line(struct making *m, struct header_lines *lines, struct bas
         return ml_invalid(m->error, "a connector's action has at most %u headers", HEADERS_MAX);
     }
     *out = &lines->buffers[lines->count++];
-    base_buf_init(*out, BASE_BUF_MAX_DEFAULT);
+    base_buf_init_private(*out, BASE_BUF_MAX_DEFAULT);
     return BERTH_OK;
 }
 
@@ -139,7 +139,7 @@ static int32_t make_headers(struct making *m, struct json_value json) {
     struct berth_str views[HEADERS_MAX + 2];
     struct berth_str secrets[ML_CREDENTIALS_MAX];
     struct base_buf scratch;
-    base_buf_init(&scratch, BASE_BUF_MAX_DEFAULT);
+    base_buf_init_private(&scratch, BASE_BUF_MAX_DEFAULT);
     int32_t code = put_headers(m, json_get(json, "headers"), &lines, &scratch);
     code = code ? code : put_own_headers(m, &lines);
     for (uint32_t i = 0; i < lines.count; i++) {
@@ -154,9 +154,9 @@ static int32_t make_headers(struct making *m, struct json_value json) {
         code = base_error_memory(m->error);
     }
     for (uint32_t i = 0; i < lines.count; i++) {
-        base_buf_wipe(&lines.buffers[i]);
+        base_buf_deinit(&lines.buffers[i]);
     }
-    base_buf_wipe(&scratch);
+    base_buf_deinit(&scratch);
     return code;
 }
 

@@ -267,7 +267,7 @@ static int32_t sign(struct signing *s, const char *request_hash, struct base_buf
     unsigned char key[HASH_BYTES];
     BASE_BUF_AUTO first;
     BASE_BUF_AUTO text;
-    base_buf_init(&first, 4096);
+    base_buf_init_private(&first, 4096);
     base_buf_init(&text, BASE_BUF_MAX_DEFAULT);
     base_buf_cstr(&first, "AWS4");
     base_buf_str(&first, s->key->secret_key);
@@ -281,7 +281,6 @@ static int32_t sign(struct signing *s, const char *request_hash, struct base_buf
               !keyed(key, sizeof key, s->key->service, key) &&
               !keyed(key, sizeof key, BERTH_STR("aws4_request"), key) &&
               !keyed(key, sizeof key, base_buf_view(&text), key);
-    base_buf_wipe(&first);
     if (!ok) {
         return base_error_memory(s->error);
     }

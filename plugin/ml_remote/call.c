@@ -31,7 +31,7 @@ void ml_call_resume(struct ml_plugin *plugin, ml_call_fn fn, enum ml_stat_action
         .plugin = plugin, .request = request, .view = view, .counted = counted, .answer = answer};
     call.error = (struct berth_error)BASE_ERROR_INIT;
     call.settings = ml_settings_acquire(plugin);
-    base_arena_init(&call.arena, ARENA_CHUNK);
+    base_arena_init_private(&call.arena, ARENA_CHUNK);
     base_buf_init(&call.out, BASE_BUF_MAX_DEFAULT);
     int32_t code = fn(&call);
     if (!call.goes_on) {

@@ -12,11 +12,12 @@
 
 void ml_exchange_init(struct ml_exchange *x, struct ml_loop *loop) {
     *x = (struct ml_exchange){.loop = loop, .error = BASE_ERROR_INIT};
-    struct base_buf *const buffers[] = {&x->made_text, &x->payload,   &x->url_buf, &x->scratch,
-                                        &x->missing,   &x->signature, &x->body};
+    struct base_buf *const buffers[] = {&x->made_text, &x->payload, &x->url_buf,
+                                        &x->scratch,   &x->missing, &x->body};
     for (size_t i = 0; i < BASE_COUNT(buffers); i++) {
         base_buf_init(buffers[i], BASE_BUF_MAX_DEFAULT);
     }
+    base_buf_init_private(&x->signature, BASE_BUF_MAX_DEFAULT);
 }
 
 void ml_exchange_deinit(struct ml_exchange *x) {
@@ -27,7 +28,7 @@ void ml_exchange_deinit(struct ml_exchange *x) {
     base_buf_deinit(&x->url_buf);
     base_buf_deinit(&x->scratch);
     base_buf_deinit(&x->missing);
-    base_buf_wipe(&x->signature);
+    base_buf_deinit(&x->signature);
     base_buf_deinit(&x->body);
 }
 
@@ -43,7 +44,7 @@ static struct base_buf recycle(struct base_buf *buf) {
 void ml_exchange_reset(struct ml_exchange *x) {
     ml_exchange_cancel(x);
     base_buf_deinit(&x->body);
-    base_buf_wipe(&x->signature);
+    base_buf_deinit(&x->signature);
     if (x->made.cap > ML_KEPT_BUFFER / sizeof *x->made.nodes) {
         json_doc_deinit(&x->made);
     }

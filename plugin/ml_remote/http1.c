@@ -32,7 +32,7 @@ static struct ml_http1_call *take_call(struct ml_http1 *http1) {
     } else {
         call = calloc(1, sizeof *call);
         if (call) {
-            base_buf_init(&call->head, BASE_BUF_MAX_DEFAULT);
+            base_buf_init_private(&call->head, BASE_BUF_MAX_DEFAULT);
         }
     }
     return call;
@@ -40,9 +40,8 @@ static struct ml_http1_call *take_call(struct ml_http1 *http1) {
 
 static void free_call(struct ml_http1 *http1, struct ml_http1_call *call) {
     if (call->head.cap > KEPT_HEAD || http1->free_count >= KEPT_CALLS) {
-        base_buf_wipe(&call->head);
-    } else if (call->head.len) {
-        OPENSSL_cleanse(call->head.ptr, call->head.len); /* a signature's line may hold a secret */
+        base_buf_deinit(&call->head);
+    } else {
         base_buf_clear(&call->head);
     }
     if (http1->free_count >= KEPT_CALLS) {
@@ -291,7 +290,7 @@ int32_t ml_http1_create(struct ml_http_client *client, struct ml_http1 **out_htt
         return BERTH_E_NO_MEMORY;
     }
     http1->client = client;
-    base_buf_init(&http1->joined, BASE_BUF_MAX_DEFAULT);
+    base_buf_init_private(&http1->joined, BASE_BUF_MAX_DEFAULT);
     *out_http1 = http1;
     return BERTH_OK;
 }

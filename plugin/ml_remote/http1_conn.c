@@ -232,7 +232,6 @@ enum { SEND_LATER = -1, SEND_FAILED = -2, SEND_NO_MEMORY = -3 };
 
 static ssize_t send_tls(struct ml_http1_conn *conn, const struct iovec *rest, int count) {
     struct base_buf *joined = &conn->origin->http1->joined;
-    base_buf_clear(joined);
     for (int i = 0; i < count && joined->len < RECORD_MAX; i++) {
         size_t room = RECORD_MAX - joined->len;
         base_buf_append(joined, rest[i].iov_base, rest[i].iov_len < room ? rest[i].iov_len : room);
@@ -244,7 +243,7 @@ static ssize_t send_tls(struct ml_http1_conn *conn, const struct iovec *rest, in
     int sent = SSL_write(conn->tls, joined->ptr, (int)joined->len);
     int code = sent > 0 ? SSL_ERROR_NONE : SSL_get_error(conn->tls, sent);
     ERR_clear_error();
-    OPENSSL_cleanse(joined->ptr, joined->len); /* there are credentials in it */
+    base_buf_clear(joined);
     return sent > 0                                                      ? sent
            : code == SSL_ERROR_WANT_READ || code == SSL_ERROR_WANT_WRITE ? SEND_LATER
                                                                          : SEND_FAILED;

@@ -141,7 +141,7 @@ static void leave(struct curl_call *call) {
 static void free_call(struct curl_call *call) {
     struct ml_http_curl *curl = call->base.client->curl;
     base_buf_deinit(&call->base.answer.body);
-    base_buf_wipe(&call->lines);
+    base_buf_deinit(&call->lines);
     if (curl->free_count < KEPT_CALLS) {
         call->next = curl->free_calls;
         curl->free_calls = call;
@@ -429,7 +429,7 @@ static CURLcode set_method(CURL *easy, const struct ml_http_request *request) {
 /* The lines of this call, and behind them those that all calls of its action share. */
 static const struct curl_slist *make_headers(struct curl_call *call,
                                              const struct ml_http_request *request) {
-    base_buf_init(&call->lines, BASE_BUF_MAX_DEFAULT);
+    base_buf_init_private(&call->lines, BASE_BUF_MAX_DEFAULT);
     base_buf_str(&call->lines, request->more_lines);
     struct curl_slist *shared = request->headers->list;
     struct curl_slist *first = shared;

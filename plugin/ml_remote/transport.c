@@ -48,7 +48,7 @@ static const struct {
 /* Appends what a text encodes, white space apart; false where it encodes nothing. */
 static bool decode(struct berth_str text, struct base_buf *out) {
     BASE_BUF_AUTO dense;
-    base_buf_init(&dense, BASE_BUF_MAX_DEFAULT);
+    base_buf_init_private(&dense, BASE_BUF_MAX_DEFAULT);
     for (uint64_t i = 0; i < text.len; i++) {
         if (!strchr(" \t\r\n", text.ptr[i])) {
             base_buf_char(&dense, text.ptr[i]);
@@ -62,7 +62,6 @@ static bool decode(struct berth_str text, struct base_buf *out) {
     for (size_t i = 1; len > 0 && i <= 2 && dense.ptr[dense.len - i] == '='; i++) {
         len--; /* filling counts as zero bytes there */
     }
-    base_buf_wipe(&dense);
     out->len += len > 0 ? (size_t)len : 0;
     return len > 0;
 }
@@ -157,14 +156,13 @@ static int32_t make_proxy_line(struct making *m) {
         return BERTH_OK;
     }
     BASE_BUF_AUTO both;
-    base_buf_init(&both, BASE_BUF_MAX_DEFAULT);
+    base_buf_init_private(&both, BASE_BUF_MAX_DEFAULT);
     base_buf_str(&both, user);
     base_buf_char(&both, ':');
     base_buf_str(&both, password);
     base_buf_cstr(&m->proxy_line, "Proxy-Authorization: Basic ");
     encode(base_buf_view(&both), &m->proxy_line);
     int32_t code = both.error || m->proxy_line.error ? base_error_memory(m->error) : BERTH_OK;
-    base_buf_wipe(&both);
     return code;
 }
 
@@ -206,9 +204,9 @@ int32_t ml_transport_create(const struct ml_client_config *config, bool is_signe
                             struct ml_transport **out_transport, struct berth_error *error) {
     struct making m = {.config = config, .credentials = credentials, .error = error};
     for (int i = 0; i < ML_TLS_SECRETS; i++) {
-        base_buf_init(&m.secrets[i], BASE_BUF_MAX_DEFAULT);
+        base_buf_init_private(&m.secrets[i], BASE_BUF_MAX_DEFAULT);
     }
-    base_buf_init(&m.proxy_line, BASE_BUF_MAX_DEFAULT);
+    base_buf_init_private(&m.proxy_line, BASE_BUF_MAX_DEFAULT);
     int32_t code = take_secrets(&m, is_signed);
     code = code ? code : make_proxy_line(&m);
     if (!code && (config->skip_ssl_verification || config->mutual_tls_enabled ||
@@ -218,9 +216,9 @@ int32_t ml_transport_create(const struct ml_client_config *config, bool is_signe
         *out_transport = NULL;
     }
     for (int i = 0; i < ML_TLS_SECRETS; i++) {
-        base_buf_wipe(&m.secrets[i]);
+        base_buf_deinit(&m.secrets[i]);
     }
-    base_buf_wipe(&m.proxy_line);
+    base_buf_deinit(&m.proxy_line);
     return code;
 }
 

@@ -76,7 +76,7 @@ static int32_t read_pkcs12(const struct base_buf *secrets, struct identity *out,
     BIO *bio = reader(&secrets[ML_TLS_KEYSTORE]);
     PKCS12 *store = bio ? d2i_PKCS12_bio(bio, NULL) : NULL;
     BASE_BUF_AUTO password; /* as text that a zero byte ends */
-    base_buf_init(&password, BASE_BUF_MAX_DEFAULT);
+    base_buf_init_private(&password, BASE_BUF_MAX_DEFAULT);
     base_buf_str(&password, base_buf_view(&secrets[ML_TLS_PASSWORD]));
     base_buf_char(&password, '\0');
     int32_t code = bio && !password.error ? BERTH_OK : base_error_memory(error);
@@ -89,7 +89,6 @@ static int32_t read_pkcs12(const struct base_buf *secrets, struct identity *out,
                           "[credential.client_cert_pkcs12] is not opened by "
                           "[credential.keystore_password], or is sealed by an algorithm of old");
     }
-    base_buf_wipe(&password);
     PKCS12_free(store);
     BIO_free(bio);
     return code;

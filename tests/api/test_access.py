@@ -30,7 +30,8 @@ def node(start_module_berth):
     admin = send_as(berth, "admin")
     admin("PUT", "/_cluster/settings", body={"persistent": ACCESS_CONTROL})
     admin("PUT", "/_cluster/settings",
-          body={"persistent": {"plugins.ml_commons.offline_batch_inference_enabled": True}})
+          body={"persistent": {"plugins.ml_commons.offline_batch_inference_enabled": True,
+                               "plugins.ml_commons.stream_enabled": True}})
     with RemoteService() as service:
         yield berth, service
 

@@ -91,6 +91,26 @@ static void survives_each_failed_allocation(void **state) {
     });
 }
 
+static void private_memory_is_overwritten(void **state) {
+    (void)state;
+    for (int is_private = 0; is_private < 2; is_private++) {
+        struct base_arena arena;
+        (is_private ? base_arena_init_private : base_arena_init)(&arena, 64);
+        fault_watch_freed("a secret");
+        struct berth_str small = base_arena_dup(&arena, BERTH_STR("this is a secret"));
+        struct berth_str large = base_arena_dup(
+            &arena, BERTH_STR("what is longer than a chunk may well be the rest of a secret text"));
+        assert_true(small.ptr && large.ptr);
+        base_arena_reset(&arena);
+        assert_int_equal(small.ptr[0] == '\0', is_private);
+        assert_int_equal(fault_found_freed() == 0, is_private);
+        assert_true(base_arena_dup(&arena, BERTH_STR("a secret")).ptr != NULL);
+        base_arena_deinit(&arena);
+        assert_int_equal(fault_found_freed() == 0, is_private);
+        fault_watch_freed(NULL);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(gives_aligned_pieces_that_do_not_overlap),
@@ -98,6 +118,7 @@ int main(void) {
         cmocka_unit_test(clears_arrays),
         cmocka_unit_test(copies_texts_with_a_zero_behind),
         cmocka_unit_test(keeps_a_chunk_over_a_reset),
+        cmocka_unit_test(private_memory_is_overwritten),
         cmocka_unit_test(survives_each_failed_allocation),
     };
     return cmocka_run_group_tests_name("base.arena", tests, NULL, NULL);

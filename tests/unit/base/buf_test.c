@@ -106,7 +106,7 @@ static void sizes_that_overflow_are_too_large(void **state) {
     assert_int_equal(buf.len, 1);
 }
 
-static void memory_can_be_taken_and_wiped(void **state) {
+static void memory_can_be_taken(void **state) {
     (void)state;
     BASE_BUF_AUTO buf;
     base_buf_init(&buf, 100);
@@ -116,12 +116,31 @@ static void memory_can_be_taken_and_wiped(void **state) {
     free(taken);
     assert_null(buf.ptr);
     assert_int_equal(buf.max, 100);
-    base_buf_wipe(&buf);
+    base_buf_deinit(&buf);
     base_buf_cstr(&buf, "def");
-    base_buf_wipe(&buf);
+    base_buf_deinit(&buf);
     assert_null(buf.ptr);
     assert_int_equal(buf.len + buf.cap, 0);
     assert_int_equal(buf.max, 100);
+}
+
+static void private_memory_is_overwritten(void **state) {
+    (void)state;
+    for (int is_private = 0; is_private < 2; is_private++) {
+        struct base_buf buf;
+        (is_private ? base_buf_init_private : base_buf_init)(&buf, 100000);
+        fault_watch_freed("a secret");
+        base_buf_cstr(&buf, "this is a secret");
+        base_buf_clear(&buf);
+        assert_int_equal(buf.ptr[0] == '\0', is_private);
+        base_buf_cstr(&buf, "this is a secret");
+        assert_non_null(base_buf_reserve(&buf, 50000));
+        buf.len = 0;
+        base_buf_deinit(&buf);
+        assert_int_equal(fault_found_freed() == 0, is_private);
+        fault_watch_freed(NULL);
+        assert_int_equal(buf.is_private, is_private);
+    }
 }
 
 static void survives_each_failed_allocation(void **state) {
@@ -145,7 +164,8 @@ int main(void) {
         cmocka_unit_test(a_failed_buffer_stays_failed_until_cleared),
         cmocka_unit_test(nothing_is_appended_without_memory),
         cmocka_unit_test(sizes_that_overflow_are_too_large),
-        cmocka_unit_test(memory_can_be_taken_and_wiped),
+        cmocka_unit_test(memory_can_be_taken),
+        cmocka_unit_test(private_memory_is_overwritten),
         cmocka_unit_test(survives_each_failed_allocation),
     };
     return cmocka_run_group_tests_name("base.buf", tests, NULL, NULL);

@@ -36,7 +36,7 @@ static void seal(const struct secrets *secrets, struct berth_str plain, struct b
 static int32_t unseal(const struct secrets *secrets, struct berth_str context,
                       struct berth_str sealed, struct base_buf *out_plain) {
     struct berth_error error = BASE_ERROR_INIT;
-    base_buf_init(out_plain, (size_t)4 << 20);
+    base_buf_init_private(out_plain, (size_t)4 << 20);
     return secrets_unseal(secrets, context, sealed, out_plain, &error);
 }
 
@@ -46,7 +46,7 @@ static void assert_corrupt(const struct secrets *secrets, struct berth_str conte
     struct base_buf plain;
     assert_int_equal(unseal(secrets, context, sealed, &plain), BERTH_E_CORRUPT);
     assert_int_equal(plain.len, 0);
-    base_buf_wipe(&plain);
+    base_buf_deinit(&plain);
 }
 
 static void opens_what_it_sealed(void **state) {
@@ -62,7 +62,7 @@ static void opens_what_it_sealed(void **state) {
         assert_true(base_str_eq(base_buf_view(&plain), base_str(text, len)));
         assert_true(base_str_starts(base_buf_view(&sealed), BERTH_STR("berth1:")));
         assert_false(base_str_contains(base_buf_view(&sealed), BERTH_STR("ssss")));
-        base_buf_wipe(&plain);
+        base_buf_deinit(&plain);
         base_buf_deinit(&sealed);
     }
     secrets_close(secrets);
@@ -143,17 +143,17 @@ static void the_key_is_kept_for_its_owner_alone(void **state) {
     struct base_buf plain;
     assert_int_equal(unseal(secrets, here, base_buf_view(&sealed), &plain), BERTH_OK);
     assert_true(base_str_is(base_buf_view(&plain), "key"));
-    base_buf_wipe(&plain);
+    base_buf_deinit(&plain);
     secrets_close(secrets);
 
     assert_int_equal(unlink(path), 0);
     secrets = open_secrets(*state);
     struct berth_error error = BASE_ERROR_INIT;
-    base_buf_init(&plain, 64);
+    base_buf_init_private(&plain, 64);
     assert_int_equal(secrets_unseal(secrets, here, base_buf_view(&sealed), &plain, &error),
                      BERTH_E_CORRUPT);
     assert_non_null(strstr(error.message, "another master key"));
-    base_buf_wipe(&plain);
+    base_buf_deinit(&plain);
     secrets_close(secrets);
     base_buf_deinit(&sealed);
 }
@@ -199,7 +199,7 @@ static void refuses_what_is_too_long(void **state) {
     seal(secrets, base_str(text, len - 1), &longest);
     assert_int_equal(unseal(secrets, here, base_buf_view(&longest), &plain), BERTH_OK);
     assert_int_equal(plain.len, len - 1);
-    base_buf_wipe(&plain);
+    base_buf_deinit(&plain);
     base_buf_deinit(&longest);
     free(text);
     secrets_close(secrets);
@@ -211,12 +211,12 @@ static void seal_and_open(const char *folder) {
     struct base_buf sealed;
     struct base_buf plain;
     base_buf_init(&sealed, 4096);
-    base_buf_init(&plain, 4096);
+    base_buf_init_private(&plain, 4096);
     int32_t code = secrets_open(folder, &secrets, &error);
     code = code ? code : secrets_seal(secrets, here, BERTH_STR("key"), &sealed, &error);
     code = code ? code : secrets_unseal(secrets, here, base_buf_view(&sealed), &plain, &error);
     assert_true(code == BERTH_OK || code == BERTH_E_NO_MEMORY);
-    base_buf_wipe(&plain);
+    base_buf_deinit(&plain);
     base_buf_deinit(&sealed);
     secrets_close(secrets);
 }
