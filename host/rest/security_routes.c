@@ -30,13 +30,14 @@ static void get_authinfo(void *user, struct berth_request *request,
         return;
     }
     const struct berth_user *u = &caller->user;
+    const struct security_user *kept = security_config_user(caller->config, u->name);
     BASE_BUF_AUTO body;
     base_buf_init(&body, BASE_BUF_MAX_DEFAULT);
     json_open_object(&body);
     json_member_string(&body, "user_name", u->name);
-    json_member_bool(&body, "is_reserved", false);
-    json_member_bool(&body, "is_hidden", false);
-    json_member_bool(&body, "is_internal_user", true);
+    json_member_bool(&body, "is_reserved", kept && kept->entry.reserved);
+    json_member_bool(&body, "is_hidden", kept && kept->entry.hidden);
+    json_member_bool(&body, "is_internal_user", kept != NULL);
     json_key(&body, "user_requested_tenant");
     json_put_null(&body);
     put_names(&body, "backend_roles", u->backend_roles, u->backend_role_count);

@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pytest
 from api_description import PATH, complaints, load
+from users import CONFIG, basic
 from wire import Wire
 
 HOST_ROUTES = {"/", "/_cluster/health", "/_cluster/settings", "/_nodes", "/_nodes/stats", "/_berth/plugins"}
+USERS_ROUTES = ("/_plugins/_security/", "/_berth/security/")
 METHODS = {"get", "post", "put", "delete"}
 
 
@@ -23,7 +25,8 @@ def test_each_route_of_the_plugin_is_described_and_no_other(berth):
         plugin = wire.ask("GET", "/_berth/plugins").json()["plugins"][0]
     served = {tuple(route.split(" ", 1)) if isinstance(route, str) else (route["method"], route["path"])
               for route in plugin["routes"]}
-    ours = {(method, path) for method, path in described() if path not in HOST_ROUTES}
+    ours = {(method, path) for method, path in described()
+            if path not in HOST_ROUTES and not path.startswith(USERS_ROUTES)}
     assert served == ours
 
 
@@ -33,6 +36,24 @@ def test_each_route_of_the_host_answers_as_described(berth):
             answer = wire.ask("GET", path)
             assert answer.status == 200
             assert complaints("GET", path, 200, answer.json()) == []
+
+
+def test_the_routes_of_users_answer_as_described(start_berth):
+    node = start_berth(arguments=["--config", CONFIG])
+    values = {"internalusers": {"password": "long enough", "backend_roles": ["a"]},
+              "roles": {"cluster_permissions": ["cluster:monitor/*"]},
+              "rolesmapping": {"users": ["alice"]}}
+    order = ["PUT", "GET", "DELETE"]
+    asked = sorted(((method, path) for method, path in described() if path.startswith(USERS_ROUTES)),
+                   key=lambda call: (order.index(call[0]) if "{" in call[1] else 1, call[1]))
+    assert len(asked) == 15
+    with Wire(node) as wire:
+        for method, path in asked:
+            body = json.dumps(values[path.split("/")[4]]).encode() if method == "PUT" else b""
+            answer = wire.ask(method, path.replace("{name}", "new_role"), body,
+                              ["Authorization: " + basic("admin:admin")])
+            assert answer.status in (200, 201), (method, path, answer.body)
+            assert complaints(method, path, answer.status, answer.json()) == []
 
 
 @pytest.mark.parametrize("body,found", [

@@ -131,9 +131,10 @@ def test_a_token_makes_a_user(with_tokens):
     answer = get(with_tokens, WHO, bearer(roles=["admin", "eng"]))
     assert who(answer) == ("tom", ["own_index", "all_access"])
     assert sorted(answer.json()["backend_roles"]) == ["admin", "eng"]
+    assert not answer.json()["is_internal_user"]
     assert get(with_tokens, "/", bearer(roles="admin")).status == 200
     assert get(with_tokens, "/", bearer()).status == 403
-    assert get(with_tokens, WHO, [header("alice")]).json()["user_name"] == "alice"
+    assert get(with_tokens, WHO, [header("alice")]).json()["is_internal_user"]
 
 
 @pytest.mark.parametrize("headers", [
