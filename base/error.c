@@ -51,7 +51,7 @@ static void fill(struct berth_error *error, int32_t code, uint32_t status, const
                  const char *format, va_list args) {
     error->code = code;
     error->status = status;
-    error->reserved = 0;
+    error->retry_after_s = 0;
     (void)snprintf(error->type, sizeof error->type, "%s", type);
     int len = vsnprintf(error->message, sizeof error->message, format, args);
     if (len >= (int)sizeof error->message) {

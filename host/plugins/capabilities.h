@@ -7,6 +7,7 @@
 
 #include <berth/identity.h>
 #include <berth/loop.h>
+#include <berth/metrics.h>
 #include <berth/nodes.h>
 #include <berth/routes.h>
 #include <berth/secrets.h>
@@ -25,6 +26,7 @@ extern const struct berth_loop_v1 cap_loop;
 extern const struct berth_worker_v1 cap_worker;
 extern const struct berth_secrets_v1 cap_secrets;
 extern const struct berth_log_v1 cap_log;
+extern const struct berth_metrics_v1 cap_metrics;
 
 /* What a plugin may ask for. */
 struct manifest_offer capabilities_offer(void);
@@ -32,6 +34,9 @@ struct manifest_offer capabilities_offer(void);
 /* berth_host.get_capability */
 int32_t capabilities_get(const struct berth_host *host, struct berth_str id, const void **out_table,
                          struct berth_error *error);
+
+/* Appends the figures of a generation that serves, in Prometheus' text format. On a worker. */
+void capabilities_put_metrics(struct generation *generation, struct base_buf *out);
 
 /* Ends the timers and watches that a generation left on a loop; returns how many. On the loop. */
 uint32_t capabilities_sweep_loop(struct generation *generation, uint32_t loop);

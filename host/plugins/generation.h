@@ -8,6 +8,7 @@
 #ifndef HOST_PLUGINS_GENERATION_H
 #define HOST_PLUGINS_GENERATION_H
 
+#include <berth/metrics.h>
 #include <berth/plugin.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -50,6 +51,8 @@ struct generation {
     bool loop_started[LOOPS_MAX]; /* each belongs to its loop */
     struct berth_timer *timers[LOOPS_MAX];
     struct berth_fd_watch *fd_watches[LOOPS_MAX];
+    berth_metrics_fn metrics; /* NULL: it has none */
+    void *metrics_user;
     pthread_mutex_t jobs_lock;
     pthread_cond_t jobs_done;
     uint64_t jobs; /* under jobs_lock: worker jobs and posts that have not ended */

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "host/plugins/plugins.h"
 
+#include "host/plugins/capabilities.h"
+
 #include "base/clock.h"
 
 #include <stdlib.h>
@@ -146,6 +148,28 @@ void plugins_each(struct plugins *plugins, void (*fn)(void *user, const struct p
         fn(user, &info);
     }
     (void)pthread_mutex_unlock(&plugins->lock);
+}
+
+/* The next one that serves, as a job of it, so that it is not stopped meanwhile. */
+static struct generation *next_serving(struct plugins *plugins, uint32_t skip) {
+    (void)pthread_mutex_lock(&plugins->lock);
+    struct generation *g = plugins->generations;
+    while (g && (atomic_load(&g->state) != BERTH_STATE_SERVING || skip-- > 0)) {
+        g = g->next;
+    }
+    if (g) {
+        generation_job_begin(g);
+    }
+    (void)pthread_mutex_unlock(&plugins->lock);
+    return g;
+}
+
+void plugins_put_metrics(struct plugins *plugins, struct base_buf *out) {
+    struct generation *g;
+    for (uint32_t i = 0; (g = next_serving(plugins, i)); i++) {
+        capabilities_put_metrics(g, out);
+        generation_job_end(g);
+    }
 }
 
 static void describe_capabilities(const struct manifest *m, struct base_buf *out) {

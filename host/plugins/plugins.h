@@ -36,6 +36,9 @@ struct plugin_info {
 void plugins_each(struct plugins *plugins, void (*fn)(void *user, const struct plugin_info *info),
                   void *user);
 
+/* Appends their metrics in Prometheus' text format. On a worker. */
+void plugins_put_metrics(struct plugins *plugins, struct base_buf *out);
+
 /* Appends an array with all that is known of each. Any thread but a loop. */
 void plugins_describe(struct plugins *plugins, struct base_buf *out);
 

@@ -114,6 +114,7 @@ static void get_metrics(void *user, struct berth_request *request,
     base_buf_cstr(&out, "# HELP berth_plugin_info The plugins that serve.\n"
                         "# TYPE berth_plugin_info gauge\n");
     plugins_each(context->plugins, put_plugin, &out);
+    plugins_put_metrics(context->plugins, &out);
     if (out.error) {
         router_reply_json(request, 200, &out);
         return;

@@ -304,12 +304,14 @@ int32_t router_reply_error(struct berth_request *request, const struct berth_err
     rest_put_error(&body, error);
     struct berth_str part = whole_or_nothing(&body);
     uint32_t status = base_error_status(error);
-    static const struct berth_header retry[] = {
-        {BERTH_STR_INIT("retry-after"), BERTH_STR_INIT("1")}};
+    char seconds[16];
+    int len = snprintf(seconds, sizeof seconds, "%u", error->retry_after_s + !error->retry_after_s);
+    const struct berth_header retry = {BERTH_STR_INIT("retry-after"),
+                                       base_str(seconds, (size_t)len)};
     bool later = status == 503 || status == 429;
     return router_reply(request, &(struct berth_reply){.size = sizeof(struct berth_reply),
                                                        .status = status,
-                                                       .headers = retry,
+                                                       .headers = &retry,
                                                        .header_count = later ? 1 : 0,
                                                        .parts = &part,
                                                        .part_count = 1});

@@ -95,7 +95,9 @@ static int32_t check_model(struct ml_call *call, const struct ml_deployed *deplo
 
 /* What the model's limits have to say, last: what is refused before costs nothing. */
 static int32_t take_token(struct ml_call *call, const struct ml_deployed *deployed) {
-    return !deployed->limiter || ml_limiter_take(deployed->limiter, 1, base_monotonic_ns())
+    uint64_t wait_ns = 0;
+    return !deployed->limiter ||
+                   ml_limiter_take(deployed->limiter, 1, base_monotonic_ns(), 0, &wait_ns)
                ? BERTH_OK
                : ml_status(&call->error, 429,
                            "the rate limiter of the model [" BASE_FMT "] allows no more for now",

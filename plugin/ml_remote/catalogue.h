@@ -17,8 +17,9 @@ struct ml_loop_model {
     struct ml_deployed *deployed; /* a reference */
     /* The URL where no value of a prediction has a say in it, and whether it was trusted then. */
     struct base_buf url;
-    uint64_t trusted_serial; /* of the settings under which it was; 0: never */
-    uint64_t last_used_ns;   /* base_monotonic_ns; at first when it was deployed */
+    struct ml_upstream *upstream; /* of the URL; NULL: it is not watched */
+    uint64_t trusted_serial;      /* of the settings under which it was; 0: never */
+    uint64_t last_used_ns;        /* base_monotonic_ns; at first when it was deployed */
 };
 
 int32_t ml_catalogue_create(struct ml_plugin *plugin, struct ml_catalogue **out_catalogue,

@@ -80,7 +80,8 @@ void ml_controller_unload(struct ml_controller *controller) {
 }
 
 bool ml_controller_take(const struct ml_controller *controller, struct berth_str user,
-                        uint32_t tokens, uint64_t now_ns) {
+                        uint32_t tokens, uint64_t now_ns, uint64_t most_ns, uint64_t *out_wait_ns) {
     const struct user_limit *limit = find(controller, user);
-    return !limit || ml_limiter_take(limit->limiter, tokens, now_ns);
+    *out_wait_ns = 0;
+    return !limit || ml_limiter_take(limit->limiter, tokens, now_ns, most_ns, out_wait_ns);
 }

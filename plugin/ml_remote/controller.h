@@ -26,8 +26,8 @@ int32_t ml_controller_load(struct json_value stored, const struct ml_controller 
 /* Frees what is not in the arena; NULL is allowed. */
 void ml_controller_unload(struct ml_controller *controller);
 
-/* Takes tokens of a user, all or none; there is no limit for others. Any thread. */
+/* Takes tokens of a user as ml_limiter_take does; there is no limit for others. Any thread. */
 bool ml_controller_take(const struct ml_controller *controller, struct berth_str user,
-                        uint32_t tokens, uint64_t now_ns);
+                        uint32_t tokens, uint64_t now_ns, uint64_t most_ns, uint64_t *out_wait_ns);
 
 #endif

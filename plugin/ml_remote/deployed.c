@@ -94,11 +94,7 @@ static int32_t read_parameters(struct making *m) {
 /* The gate of the model that this one takes the place of stays, with those in it. */
 static int32_t make_gate(struct making *m, const struct ml_deployed *before) {
     struct ml_deployed *d = m->deployed;
-    if (!d->config.is_given) {
-        return BERTH_OK;
-    }
-    bool same = before && ml_gate_is(before->gate, d->config.max_connection);
-    d->gate = same ? ml_gate_ref(before->gate) : ml_gate_create(d->config.max_connection);
+    d->gate = before ? ml_gate_ref(before->gate) : ml_gate_create();
     return d->gate ? BERTH_OK : base_error_memory(m->error);
 }
 

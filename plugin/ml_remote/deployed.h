@@ -27,7 +27,7 @@ struct ml_deployed {
     struct ml_parameters parameters;
     struct ml_client_config config;
     struct ml_transport *transport; /* NULL: as all others */
-    struct ml_gate *gate;           /* NULL: as many exchanges at once as there are */
+    struct ml_gate *gate;           /* counts exchanges at once, where there is a limit */
     uint64_t connect_timeout_ms;
     uint64_t read_timeout_ms;
     /* The connector's response_filter; ptr NULL: none. */

@@ -3,12 +3,9 @@
 
 #include "base/clock.h"
 #include "plugin/ml_remote/settings.h"
+#include "plugin/ml_remote/url.h"
 
-#include <stddef.h>
 #include <stdlib.h>
-
-/* How long one waits for a place where the connector limits how many are asked at once. */
-#define GATE_WAIT_MS 10000u
 
 void ml_exchange_init(struct ml_exchange *x, struct ml_loop *loop) {
     *x = (struct ml_exchange){.loop = loop, .error = BASE_ERROR_INIT};
@@ -68,58 +65,15 @@ int32_t ml_exchange_read_made(struct ml_exchange *x, struct json_value *out_para
     return BERTH_OK;
 }
 
-/* ---- the gate ---- */
-
-static void leave(struct ml_exchange *x) {
-    if (x->is_in) {
-        x->is_in = false;
-        ml_gate_leave(x->deployed->gate);
-    }
-}
-
-static int32_t wait_or_ask(struct ml_exchange *x);
-static int32_t ask(struct ml_exchange *x);
-
-static void go_on(struct ml_exchange *x, int32_t code) {
-    if (code) {
-        x->done(x->user, x, code);
-    }
-}
-
-static void on_let_in(struct ml_gate_waiter *waiter) {
-    struct ml_exchange *x =
-        (struct ml_exchange *)(void *)((char *)waiter - offsetof(struct ml_exchange, waiter));
-    x->loop->plugin->loop->timer_stop(x->timer);
-    x->is_waiting = false;
-    x->is_in = true;
-    go_on(x, ask(x));
-}
-
-static int32_t waited_too_long(struct ml_exchange *x) {
-    return ml_status(&x->error, 429,
-                     "the connector allows %lld exchanges of the model at once on a node "
-                     "[client_config.max_connection], and none of those under way ended within "
-                     "%u seconds",
-                     (long long)x->deployed->config.max_connection,
-                     GATE_WAIT_MS / (uint32_t)BASE_MS_PER_S);
-}
-
 /* ---- tries ---- */
 
 /* A next try is due, or waiting for a place has taken too long. */
 static void on_timer(void *user) {
     struct ml_exchange *x = user;
-    if (!x->is_waiting) {
-        go_on(x, wait_or_ask(x));
-        return;
-    }
-    x->is_waiting = false;
-    x->is_in = ml_gate_give_up(x->deployed->gate, &x->waiter);
-    go_on(x, x->is_in ? ask(x) : waited_too_long(x));
+    ml_exchange_go_on(x, x->is_waiting ? ml_exchange_waited(x) : ml_exchange_enter(x));
 }
 
-/* False where no timer can be had. */
-static bool start_timer(struct ml_exchange *x, uint64_t delay_ms) {
+bool ml_exchange_start_timer(struct ml_exchange *x, uint64_t delay_ms) {
     const struct berth_loop_v1 *loop = x->loop->plugin->loop;
     if (!x->timer && loop->timer_create(x->loop->plugin->host, on_timer, x, &x->timer)) {
         return false;
@@ -128,13 +82,50 @@ static bool start_timer(struct ml_exchange *x, uint64_t delay_ms) {
     return true;
 }
 
+/* What the circuit's breaker is told of. */
+static bool is_failure(const struct ml_http_answer *answer) {
+    switch (answer->outcome) {
+    case ML_HTTP_ANSWERED:
+        return answer->status >= 502 && answer->status <= 504;
+    case ML_HTTP_UNRESOLVED:
+    case ML_HTTP_PROXY:
+    case ML_HTTP_REFUSED:
+    case ML_HTTP_TLS:
+    case ML_HTTP_BROKEN:
+    case ML_HTTP_TIMED_OUT:
+        return true;
+    default: /* what the node itself is the cause of */
+        return false;
+    }
+}
+
+/* The service is asked no more by this one; nothing where it is not asked. */
+static void end_pass(struct ml_exchange *x, enum ml_upstream_end end) {
+    enum ml_upstream_pass pass = x->pass;
+    x->pass = ML_UPSTREAM_OPEN;
+    if (pass != ML_UPSTREAM_OPEN && ml_upstream_end(x->upstream, &x->loop->settings->upstream,
+                                                    base_monotonic_ns(), pass, end)) {
+        ML_LOG(x->loop->plugin, BERTH_LOG_WARN, "circuit_opened",
+               ML_FIELD("service", ml_upstream_name(x->upstream)));
+    }
+}
+
+/* Retries must not multiply an outage. */
+static bool is_within_budget(struct ml_exchange *x) {
+    return !x->upstream ||
+           ml_upstream_may_retry(x->upstream, &x->loop->settings->upstream, base_monotonic_ns());
+}
+
 static void on_answer(void *user, struct ml_http_answer *answer) {
     struct ml_exchange *x = user;
     uint64_t delay_ms = 0;
     x->call = NULL;
-    leave(x);
+    x->connect_ns += answer->connect_ns;
+    end_pass(x, is_failure(answer) ? ML_UPSTREAM_FAILED : ML_UPSTREAM_ANSWERED);
+    ml_exchange_leave(x);
     /* Without a timer, the answer that there is counts. */
-    if (ml_exchange_may_retry(x, answer, &delay_ms) && start_timer(x, delay_ms)) {
+    if (ml_exchange_may_retry(x, answer, &delay_ms) && is_within_budget(x) &&
+        ml_exchange_start_timer(x, delay_ms)) {
         return;
     }
     int32_t code = ml_exchange_take(x, answer);
@@ -162,11 +153,30 @@ int32_t ml_exchange_sign(struct ml_exchange *x) {
     return ml_aws_sign(&action->key, &request, &x->signature, &x->error);
 }
 
-static int32_t ask(struct ml_exchange *x) {
+/* Whether the service's circuit lets it through. */
+static int32_t begin_pass(struct ml_exchange *x) {
+    uint64_t wait_ns = 0;
+    if (!x->upstream) {
+        return BERTH_OK;
+    }
+    x->pass = ml_upstream_begin(x->upstream, base_monotonic_ns(), &wait_ns);
+    if (x->pass != ML_UPSTREAM_OPEN) {
+        return BERTH_OK;
+    }
+    int32_t code = ml_status(&x->error, 503,
+                             "the remote service [" BASE_FMT
+                             "] is not asked for the moment: too many of its answers failed "
+                             "[plugins.ml_commons.remote.circuit_breaker]",
+                             BASE_ARG(ml_url_host(x->url)));
+    x->error.retry_after_s = (uint32_t)(wait_ns / BASE_NS_PER_MS / BASE_MS_PER_S + 1);
+    return code;
+}
+
+int32_t ml_exchange_ask(struct ml_exchange *x) {
     const struct ml_deployed *d = x->deployed;
     int32_t code = ml_exchange_sign(x);
+    code = code ? code : begin_pass(x);
     if (code) {
-        leave(x);
         return code;
     }
     struct ml_http_request request = {.method = x->action->method,
@@ -182,41 +192,28 @@ static int32_t ask(struct ml_exchange *x) {
                                       .on_bytes = x->on_bytes ? on_bytes : NULL};
     x->tries++;
     code = ml_http_start(x->loop->client, &request, on_answer, x, &x->call);
-    if (code) {
-        leave(x);
+    if (!code) {
+        return BERTH_OK;
     }
+    end_pass(x, ML_UPSTREAM_DROPPED);
     return code == BERTH_E_UNAVAILABLE
                ? base_error(&x->error, code,
                             "a connector with a proxy needs libcurl, which is not installed on "
                             "this node")
-           : code ? base_error_memory(&x->error)
-                  : BERTH_OK;
+               : base_error_memory(&x->error);
 }
 
-static int32_t wait_or_ask(struct ml_exchange *x) {
-    struct ml_gate *gate = x->deployed->gate;
-    if (!gate) {
-        return ask(x);
+void ml_exchange_go_on(struct ml_exchange *x, int32_t code) {
+    if (code) {
+        x->done(x->user, x, code);
     }
-    x->waiter = (struct ml_gate_waiter){.desk = &x->loop->desk, .let_in = on_let_in};
-    x->is_in = ml_gate_enter(gate, &x->waiter);
-    if (x->is_in) {
-        return ask(x);
-    }
-    x->is_waiting = start_timer(x, GATE_WAIT_MS);
-    if (x->is_waiting) {
-        return BERTH_OK;
-    }
-    x->is_in = ml_gate_give_up(gate, &x->waiter);
-    leave(x);
-    return base_error_memory(&x->error);
 }
 
 int32_t ml_exchange_start(struct ml_exchange *x, ml_exchange_fn done, void *user) {
     x->done = done;
     x->user = user;
     x->first_try_ns = base_monotonic_ns();
-    return wait_or_ask(x);
+    return ml_exchange_enter(x);
 }
 
 void ml_exchange_pause(struct ml_exchange *x) {
@@ -236,11 +233,8 @@ void ml_exchange_cancel(struct ml_exchange *x) {
         ml_http_cancel(x->call);
         x->call = NULL;
     }
-    if (x->is_waiting) {
-        x->is_waiting = false;
-        x->is_in = ml_gate_give_up(x->deployed->gate, &x->waiter);
-    }
-    leave(x);
+    end_pass(x, ML_UPSTREAM_DROPPED);
+    ml_exchange_leave(x);
     if (x->timer) { /* the loop of one that never began may be gone */
         x->loop->plugin->loop->timer_destroy(x->timer);
         x->timer = NULL;

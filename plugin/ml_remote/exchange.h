@@ -41,10 +41,16 @@ struct ml_exchange {
     struct ml_http_call *call;
     struct berth_timer *timer; /* until the next try, or until waiting for a place ends */
     struct ml_gate_waiter waiter;
-    bool is_waiting; /* for a place at the gate */
-    bool is_in;      /* has a place */
+    bool is_waiting;              /* for a place at the gate that is next */
+    uint32_t next_gate;           /* of exchange_gates.c: those before are passed */
+    uint32_t held;                /* at which gates it has a place, as bits */
+    struct ml_upstream *upstream; /* NULL: nobody watches the service */
+    enum ml_upstream_pass pass;   /* while it is asked */
     uint32_t tries;
     uint64_t first_try_ns;
+    uint64_t waits_since_ns; /* at a gate, while it waits */
+    uint64_t waited_ns;      /* at the gates, in all */
+    uint64_t connect_ns;     /* for connections that were made, in all */
 
     uint32_t status;      /* of the answer */
     struct base_buf body; /* of the answer: one JSON value */
@@ -79,6 +85,24 @@ void ml_exchange_pause(struct ml_exchange *exchange);
 void ml_exchange_resume(struct ml_exchange *exchange);
 /* done is not called any more. */
 void ml_exchange_cancel(struct ml_exchange *exchange);
+
+/* ---- between the files of an exchange ---- */
+
+/*
+ * Passes the gates (exchange_gates.c) and asks; where it must wait for that, go_on is called later.
+ * On failure the error is filled, and no place is held.
+ */
+int32_t ml_exchange_enter(struct ml_exchange *exchange);
+/* Waiting at a gate has taken its time. */
+int32_t ml_exchange_waited(struct ml_exchange *exchange);
+/* Leaves the gates, and the queue of one. */
+void ml_exchange_leave(struct ml_exchange *exchange);
+/* Asks the service. On failure the error is filled. */
+int32_t ml_exchange_ask(struct ml_exchange *exchange);
+/* Ends one that failed later than start returned. */
+void ml_exchange_go_on(struct ml_exchange *exchange, int32_t code);
+/* False where no timer can be had. */
+bool ml_exchange_start_timer(struct ml_exchange *exchange, uint64_t delay_ms);
 
 /*
  * Brings an answer into the form in which it is passed on, in exchange->body, or fills the error

@@ -195,7 +195,10 @@ static int32_t make_url(struct ml_exchange *x, struct ml_loop_model *model) {
     if (!model || ml_template_depends_on(&x->action->url, &values)) {
         int32_t code = fill_url(x, &values, &x->url_buf);
         x->url = base_buf_view(&x->url_buf);
-        return code ? code : check_trust(x, x->url);
+        code = code ? code : check_trust(x, x->url);
+        x->upstream =
+            code ? NULL : ml_upstreams_get(x->loop->plugin->upstreams, ml_url_origin(x->url));
+        return code;
     }
     int32_t code = BERTH_OK;
     if (model->url.len == 0) {
@@ -204,8 +207,11 @@ static int32_t make_url(struct ml_exchange *x, struct ml_loop_model *model) {
             base_buf_clear(&model->url);
             return code;
         }
+        model->upstream =
+            ml_upstreams_get(x->loop->plugin->upstreams, ml_url_origin(base_buf_view(&model->url)));
     }
     x->url = base_buf_view(&model->url);
+    x->upstream = model->upstream;
     if (model->trusted_serial != x->loop->settings->serial) {
         code = check_trust(x, x->url);
         model->trusted_serial = code ? 0 : x->loop->settings->serial;

@@ -16,7 +16,6 @@ enum { OUTSIDE, IN_QUEUE, ON_DESK };
 
 struct ml_gate {
     _Atomic uint32_t references;
-    uint32_t limit;
     _Atomic uint64_t in;
     pthread_mutex_t lock;
     struct ml_gate_waiter *first;
@@ -82,11 +81,10 @@ static void put_on_desk(struct ml_gate_waiter *waiter) {
 
 /* ---- the gate ---- */
 
-struct ml_gate *ml_gate_create(int64_t limit) {
+struct ml_gate *ml_gate_create(void) {
     struct ml_gate *gate = calloc(1, sizeof *gate);
     if (gate) {
         gate->references = 1;
-        gate->limit = limit < 1 ? 1 : limit > INT32_MAX ? INT32_MAX : (uint32_t)limit;
         (void)pthread_mutex_init(&gate->lock, NULL);
     }
     return gate;
@@ -104,33 +102,40 @@ void ml_gate_unref(struct ml_gate *gate) {
     }
 }
 
-bool ml_gate_is(const struct ml_gate *gate, int64_t limit) {
-    return gate && (int64_t)gate->limit == limit;
-}
-
-/* Takes a place if one is free and nobody waits; else adds what is to be added for one who waits.
- */
-static bool take_place(struct ml_gate *gate, uint64_t otherwise) {
+void ml_gate_count(const struct ml_gate *gate, uint32_t *out_in, uint32_t *out_waiting) {
     uint64_t in = gate->in;
-    bool is_free;
-    do {
-        is_free = in < gate->limit;
-    } while (!atomic_compare_exchange_weak(&gate->in, &in, is_free ? in + 1 : in + otherwise));
-    return is_free;
+    *out_in = (uint32_t)(in % WAITING);
+    *out_waiting = (uint32_t)(in / WAITING);
 }
 
-bool ml_gate_enter(struct ml_gate *gate, struct ml_gate_waiter *waiter) {
-    if (take_place(gate, 0)) {
-        return true;
+/* Takes a place if one is free and nobody waits; else one in the queue, where that has room. */
+static enum ml_gate_entry take_place(struct ml_gate *gate, uint32_t limit, uint32_t queue) {
+    uint64_t in = gate->in;
+    enum ml_gate_entry entry;
+    uint64_t next;
+    do {
+        entry = in < limit ? ML_GATE_IN : in / WAITING < queue ? ML_GATE_WAITS : ML_GATE_FULL;
+        next = entry == ML_GATE_IN ? in + 1 : entry == ML_GATE_WAITS ? in + WAITING : in;
+    } while (!atomic_compare_exchange_weak(&gate->in, &in, next));
+    return entry;
+}
+
+enum ml_gate_entry ml_gate_enter(struct ml_gate *gate, uint32_t limit, uint32_t queue,
+                                 struct ml_gate_waiter *waiter) {
+    if (take_place(gate, limit, 0) == ML_GATE_IN) {
+        return ML_GATE_IN;
+    }
+    if (queue == 0) {
+        return ML_GATE_FULL;
     }
     (void)pthread_mutex_lock(&gate->lock);
-    bool is_in = take_place(gate, WAITING);
-    if (!is_in) {
+    enum ml_gate_entry entry = take_place(gate, limit, queue);
+    if (entry == ML_GATE_WAITS) {
         append(&gate->first, &gate->last, waiter);
         waiter->state = IN_QUEUE;
     }
     (void)pthread_mutex_unlock(&gate->lock);
-    return is_in;
+    return entry;
 }
 
 bool ml_gate_give_up(struct ml_gate *gate, struct ml_gate_waiter *waiter) {

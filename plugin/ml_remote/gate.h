@@ -38,16 +38,26 @@ void ml_gate_desk_deinit(struct ml_gate_desk *desk);
 /* Tells those who stand there that they are in. On the desk's loop. */
 void ml_gate_tell(struct ml_gate_desk *desk);
 
-/* NULL without memory. A limit below 1 is 1. */
-struct ml_gate *ml_gate_create(int64_t limit);
+/* NULL without memory. */
+struct ml_gate *ml_gate_create(void);
 struct ml_gate *ml_gate_ref(struct ml_gate *gate);
 /* NULL is allowed. */
 void ml_gate_unref(struct ml_gate *gate);
 
-bool ml_gate_is(const struct ml_gate *gate, int64_t limit);
+enum ml_gate_entry {
+    ML_GATE_IN,
+    ML_GATE_WAITS, /* let_in is called unless ml_gate_give_up is */
+    ML_GATE_FULL,
+};
 
-/* True: in. False: it waits, and let_in is called unless ml_gate_give_up is. */
-bool ml_gate_enter(struct ml_gate *gate, struct ml_gate_waiter *waiter);
+/*
+ * limit: how many may be in, from 1; queue: how many may wait. Both are what they are at the moment
+ * of asking: who is in stays, and who waits is let in as others leave.
+ */
+enum ml_gate_entry ml_gate_enter(struct ml_gate *gate, uint32_t limit, uint32_t queue,
+                                 struct ml_gate_waiter *waiter);
+/* How many are in, and how many wait. Any thread. */
+void ml_gate_count(const struct ml_gate *gate, uint32_t *out_in, uint32_t *out_waiting);
 /* Waits no more. True: it had been let in and not been told yet; it is in now. */
 bool ml_gate_give_up(struct ml_gate *gate, struct ml_gate_waiter *waiter);
 /* Leaves, once for each time that one was in. Any thread. */

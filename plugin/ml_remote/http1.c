@@ -141,8 +141,11 @@ static void begin_answer(struct ml_http1_call *call) {
 }
 
 void ml_http1_call_connected(struct ml_http1_call *call) {
+    uint64_t began_ns =
+        call->connect_until_ns - call->connect_timeout_ms * (uint64_t)BASE_NS_PER_MS;
     call->is_connected = true;
     begin_answer(call);
+    call->base.answer.connect_ns += call->base.last_byte_ns - began_ns;
     ml_http1_conn_send(call->conn);
 }
 
@@ -317,4 +320,17 @@ void ml_http1_destroy(struct ml_http1 *http1) {
 bool ml_http1_tidy(struct ml_http1 *http1, uint64_t now_ns) {
     ml_http1_origins_tidy(http1, now_ns);
     return http1->origins;
+}
+
+void ml_http1_services(const struct ml_http1 *http1,
+                       void (*fn)(void *user, const struct ml_http_service *service), void *user) {
+    for (const struct ml_http1_origin *o = http1->origins; o; o = o->next) {
+        if (o->connections) {
+            fn(user, &(struct ml_http_service){.scheme = o->tls ? "https" : "http",
+                                               .host = o->host,
+                                               .port = o->port,
+                                               .connections = o->connections,
+                                               .idle = o->idle});
+        }
+    }
 }

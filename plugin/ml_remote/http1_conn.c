@@ -37,6 +37,7 @@ static void leave_idle(struct ml_http1_conn *conn) {
     conn->next = NULL;
     conn->previous = NULL;
     origin->http1->idle_count--;
+    origin->idle--;
 }
 
 static void keep(struct ml_http1_conn *conn) {
@@ -51,6 +52,7 @@ static void keep(struct ml_http1_conn *conn) {
     *(conn->next ? &conn->next->previous : &origin->last_idle) = conn;
     origin->first_idle = conn;
     origin->http1->idle_count++;
+    origin->idle++;
 }
 
 struct ml_http1_conn *ml_http1_conn_take(struct ml_http1_origin *origin,
@@ -79,6 +81,7 @@ void ml_http1_conn_close(struct ml_http1_conn *conn) {
     }
     (void)close(conn->fd);
     origin->users--;
+    origin->connections--;
     free(conn);
 }
 
@@ -406,6 +409,7 @@ static struct ml_http1_conn *create(struct ml_http1_call *call, int fd) {
     }
     conn->origin = call->origin;
     conn->origin->users++;
+    conn->origin->connections++;
     conn->call = call;
     conn->fd = fd;
     conn->watched = BERTH_FD_WRITE;

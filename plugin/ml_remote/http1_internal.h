@@ -34,7 +34,9 @@ struct ml_http1_origin {
     const char *port;
     SSL_CTX *tls; /* a reference; NULL: plain HTTP */
     bool is_address;
-    uint32_t users;                   /* calls and connections */
+    uint32_t users; /* calls and connections */
+    uint32_t connections;
+    uint32_t idle;
     struct ml_http1_conn *first_idle; /* used last */
     struct ml_http1_conn *last_idle;
     SSL_SESSION *session; /* for a shorter greeting; NULL: none */

@@ -72,6 +72,8 @@ int32_t ml_http1_create(struct ml_http_client *client, struct ml_http1 **out_htt
 void ml_http1_destroy(struct ml_http1 *http1);
 int32_t ml_http1_start(struct ml_http_client *client, const struct ml_http_request *request,
                        ml_http_done_fn done, void *user, struct ml_http_call **out_call);
+void ml_http1_services(const struct ml_http1 *http1,
+                       void (*fn)(void *user, const struct ml_http_service *service), void *user);
 /* Closes connections that were kept for long; false where none is kept. */
 bool ml_http1_tidy(struct ml_http1 *http1, uint64_t now_ns);
 

@@ -153,3 +153,8 @@ void ml_http_resume(struct ml_http_call *call) {
 void ml_http_cancel(struct ml_http_call *call) {
     call->engine->cancel(call);
 }
+
+void ml_http_services(const struct ml_http_client *client,
+                      void (*fn)(void *user, const struct ml_http_service *service), void *user) {
+    ml_http1_services(client->http1, fn, user);
+}

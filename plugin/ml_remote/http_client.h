@@ -40,6 +40,7 @@ struct ml_http_answer {
     char content_type[128];
     char location[ML_HTTP_DETAIL_MAX]; /* of a redirect, which is not followed */
     bool is_throttled;                 /* the service says so in the header x-amzn-errortype */
+    uint64_t connect_ns;               /* until a new connection was there; 0: none was made */
     uint64_t retry_after_ms;           /* what the header retry-after asks for; 0: nothing */
     struct base_buf body;              /* whoever is given the answer takes or frees it */
 };
@@ -99,6 +100,18 @@ void ml_http_client_destroy(struct ml_http_client *client);
  */
 int32_t ml_http_start(struct ml_http_client *client, const struct ml_http_request *request,
                       ml_http_done_fn done, void *user, struct ml_http_call **out_call);
+
+/* What a client keeps with one service. */
+struct ml_http_service {
+    const char *scheme;
+    const char *host;
+    const char *port;
+    uint32_t connections;
+    uint32_t idle;
+};
+/* Calls fn with each service to which there are connections of our own client. */
+void ml_http_services(const struct ml_http_client *client,
+                      void (*fn)(void *user, const struct ml_http_service *service), void *user);
 
 /* No more pieces come until it is resumed; meanwhile no time-out runs. */
 void ml_http_pause(struct ml_http_call *call);

@@ -28,7 +28,7 @@ const struct ml_limiter_unit ml_limiter_units[] = {
     {"NANOSECONDS", 1},
     {"MICROSECONDS", 1000},
     {"MILLISECONDS", BASE_NS_PER_MS},
-    {"SECONDS", 1000 * BASE_NS_PER_MS},
+    {"SECONDS", 1000ull * BASE_NS_PER_MS},
     {"MINUTES", 60ull * 1000 * BASE_NS_PER_MS},
     {"HOURS", 3600ull * 1000 * BASE_NS_PER_MS},
     {"DAYS", 86400ull * 1000 * BASE_NS_PER_MS},
@@ -80,19 +80,25 @@ bool ml_limiter_is(const struct ml_limiter *limiter, double limit, uint64_t unit
     return limiter && limiter->limit == limit && limiter->unit_ns == unit_ns;
 }
 
-bool ml_limiter_take(struct ml_limiter *limiter, uint32_t tokens, uint64_t now_ns) {
-    if (limiter->limit <= 0) {
-        return false;
-    }
+bool ml_limiter_take(struct ml_limiter *limiter, uint32_t tokens, uint64_t now_ns, uint64_t most_ns,
+                     uint64_t *out_wait_ns) {
     uint64_t cost;
     uint64_t full_at = atomic_load_explicit(&limiter->full_at_ns, memory_order_relaxed);
     uint64_t next;
-    if (__builtin_mul_overflow(limiter->interval_ns, (uint64_t)tokens, &cost)) {
+    *out_wait_ns = UINT64_MAX;
+    if (limiter->limit <= 0 ||
+        __builtin_mul_overflow(limiter->interval_ns, (uint64_t)tokens, &cost) ||
+        cost > limiter->burst_ns) {
         return false;
     }
     do {
         uint64_t from = full_at > now_ns ? full_at : now_ns;
-        if (__builtin_add_overflow(from, cost, &next) || next - now_ns > limiter->burst_ns) {
+        if (__builtin_add_overflow(from, cost, &next)) {
+            return false;
+        }
+        uint64_t ahead = next - now_ns;
+        *out_wait_ns = ahead > limiter->burst_ns ? ahead - limiter->burst_ns : 0;
+        if (*out_wait_ns > most_ns) {
             return false;
         }
     } while (!atomic_compare_exchange_weak_explicit(&limiter->full_at_ns, &full_at, next,

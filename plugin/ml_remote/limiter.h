@@ -28,7 +28,12 @@ void ml_limiter_unref(struct ml_limiter *limiter);
 
 bool ml_limiter_is(const struct ml_limiter *limiter, double limit, uint64_t unit_ns);
 
-/* Takes tokens, all or none. now_ns: base_monotonic_ns. Any thread. */
-bool ml_limiter_take(struct ml_limiter *limiter, uint32_t tokens, uint64_t now_ns);
+/*
+ * Takes tokens, all or none. now_ns: base_monotonic_ns; most_ns: what one is ready to wait for
+ * tokens that are still to come; out_wait_ns: how long they take to come, also where they are not
+ * taken; UINT64_MAX: they never come. Any thread.
+ */
+bool ml_limiter_take(struct ml_limiter *limiter, uint32_t tokens, uint64_t now_ns, uint64_t most_ns,
+                     uint64_t *out_wait_ns);
 
 #endif

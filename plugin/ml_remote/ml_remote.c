@@ -9,6 +9,7 @@
 #include "plugin/ml_remote/deploy.h"
 #include "plugin/ml_remote/handlers.h"
 #include "plugin/ml_remote/housekeeping.h"
+#include "plugin/ml_remote/metrics.h"
 #include "plugin/ml_remote/predict.h"
 #include "plugin/ml_remote/settings.h"
 
@@ -38,6 +39,12 @@ static int32_t get_capabilities(struct ml_plugin *plugin, struct berth_error *er
         code = plugin->host->get_capability(plugin->host, wanted[i].id,
                                             (const void **)(uintptr_t)wanted[i].table, error);
     }
+    struct berth_error ignored = BASE_ERROR_INIT;
+    const void *metrics = NULL; /* without them nobody is told the figures */
+    if (!code && !plugin->host->get_capability(plugin->host, BERTH_STR(BERTH_METRICS_ID), &metrics,
+                                               &ignored)) {
+        plugin->metrics = metrics;
+    }
     return code;
 }
 
@@ -52,6 +59,8 @@ static void destroy(void *user) {
     (void)pthread_mutex_destroy(&plugin->usages_lock);
     ml_usages_deinit(&plugin->usages);
     (void)pthread_mutex_destroy(&plugin->batch_lock);
+    ml_upstreams_destroy(plugin->upstreams);
+    ml_gate_unref(plugin->gate);
     base_arena_deinit(&plugin->arena);
     free(plugin);
 }
@@ -68,7 +77,10 @@ static int32_t create(const struct berth_host *host, void **out_plugin, struct b
     (void)pthread_mutex_init(&plugin->usages_lock, NULL);
     (void)pthread_mutex_init(&plugin->batch_lock, NULL);
     base_arena_init(&plugin->arena, ARENA_CHUNK);
-    int32_t code = get_capabilities(plugin, error);
+    plugin->gate = ml_gate_create();
+    plugin->upstreams = ml_upstreams_create();
+    int32_t code = plugin->gate && plugin->upstreams ? get_capabilities(plugin, error)
+                                                     : base_error_memory(error);
     code = code ? code : ml_catalogue_create(plugin, &plugin->catalogue, error);
     code = code ? code : ml_housekeeping_create(plugin, &plugin->housekeeping, error);
     if (code) {
@@ -86,6 +98,7 @@ static int32_t start(void *user, struct berth_error *error) {
     int32_t code = ml_settings_declare(plugin, error);
     code = code ? code : ml_documents_declare(plugin, error);
     code = code ? code : ml_routes_add(plugin, error);
+    code = code ? code : ml_metrics_add(plugin, error);
     return code ? code : ml_catalogue_start(plugin, error);
 }
 
@@ -201,6 +214,7 @@ static const struct berth_capability_need capabilities[] = {
     {BERTH_STR_INIT(BERTH_WORKER_ID), BERTH_NEED_REQUIRED, 0},
     {BERTH_STR_INIT(BERTH_SECRETS_ID), BERTH_NEED_REQUIRED, 0},
     {BERTH_STR_INIT(BERTH_LOG_ID), BERTH_NEED_REQUIRED, 0},
+    {BERTH_STR_INIT(BERTH_METRICS_ID), BERTH_NEED_OPTIONAL, 0},
 };
 
 BERTH_EXPORT const struct berth_plugin_descriptor berth_plugin = {

@@ -8,6 +8,7 @@
 #include <berth/identity.h>
 #include <berth/log.h>
 #include <berth/loop.h>
+#include <berth/metrics.h>
 #include <berth/nodes.h>
 #include <berth/plugin.h>
 #include <berth/routes.h>
@@ -22,7 +23,7 @@
 #include "base/map.h"
 #include "plugin/ml_remote/gate.h"
 #include "plugin/ml_remote/slots.h"
-
+#include "plugin/ml_remote/upstream.h"
 #include "plugin/ml_remote/usage.h"
 
 struct ml_settings;
@@ -44,6 +45,7 @@ struct ml_plugin {
     const struct berth_worker_v1 *worker;
     const struct berth_secrets_v1 *secrets;
     const struct berth_log_v1 *log;
+    const struct berth_metrics_v1 *metrics; /* NULL: the host has none */
 
     /* The settings in force; ml_settings_acquire takes a reference. */
     pthread_mutex_t settings_lock;
@@ -54,6 +56,11 @@ struct ml_plugin {
 
     /* Held while a model is deployed by its first prediction, so that one of many does it. */
     pthread_mutex_t auto_deploy_lock;
+
+    /* Exchanges at once, where there is a limit for all together; what is known of the services. */
+    struct ml_gate *gate;
+    struct ml_upstreams *upstreams;
+    _Atomic uint32_t queued; /* predictions that wait for a token */
 
     /* What runs now, against the limits of the settings. */
     struct ml_slots registrations;

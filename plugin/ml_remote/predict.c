@@ -15,6 +15,8 @@
 /* ---- memory ---- */
 
 #define ARENA_CHUNK 1024u
+/* Refusals ask for no more patience than this. */
+#define RETRY_AFTER_MAX_S 3600u
 
 struct ml_predict *ml_predict_create(struct ml_loop *loop) {
     struct ml_predict *p = loop->free_predicts;
@@ -34,8 +36,19 @@ struct ml_predict *ml_predict_create(struct ml_loop *loop) {
     return p;
 }
 
+/* It waits for tokens no more. */
+static void leave_queue(struct ml_predict *p) {
+    p->plugin->queued -= p->is_queued;
+    p->is_queued = false;
+    if (p->timer) {
+        p->plugin->loop->timer_destroy(p->timer);
+        p->timer = NULL;
+    }
+}
+
 /* What only this prediction needed. */
 static void release(struct ml_predict *p) {
+    leave_queue(p);
     ml_predict_guard_cancel(p);
     ml_predict_stream_destroy(p->stream);
     ml_exchange_cancel(&p->first); /* which borrows the model */
@@ -79,7 +92,12 @@ void ml_predict_destroy(struct ml_predict *p) {
 }
 
 void ml_predict_track_end(struct ml_predict *p, bool failed) {
-    ml_track_end(&p->track, &p->loop->usages, failed, p->first.first_try_ns, p->answered_ns,
+    const struct ml_spans spans = {.asked_ns = p->first.first_try_ns,
+                                   .answered_ns = p->answered_ns,
+                                   .queue_ns = p->queued_ns,
+                                   .asked_queue_ns = p->first.waited_ns,
+                                   .connect_ns = p->first.connect_ns};
+    ml_track_end(&p->track, &p->loop->usages, failed, &spans,
                  p->loop->settings->monitoring_request_count);
 }
 
@@ -184,28 +202,72 @@ static void start_exchanges(struct ml_predict *p, int32_t code) {
     settle(p);
 }
 
+/* ---- rate limits ---- */
+
+/* The refusal says when tokens will be there, unless that is beyond all reason. */
+static int32_t refuse_for(struct ml_predict *p, uint64_t wait_ns) {
+    uint64_t seconds = wait_ns / BASE_NS_PER_MS / BASE_MS_PER_S + 1;
+    p->error.retry_after_s = seconds > RETRY_AFTER_MAX_S ? RETRY_AFTER_MAX_S : (uint32_t)seconds;
+    return p->error.code;
+}
+
 /* A token for each question, of the user's own limit. */
-static int32_t take_user_tokens(struct ml_predict *p) {
+static int32_t take_user_tokens(struct ml_predict *p, uint64_t most_ns, uint64_t *out_wait_ns) {
     const struct ml_controller *controller = p->deployed->controller;
     const struct berth_user *user = NULL;
-    return !controller || p->plugin->identity->user(p->request, &user) ||
-                   ml_controller_take(controller, user->name, p->count, base_monotonic_ns())
-               ? BERTH_OK
-               : ml_status(&p->error, 429,
-                           "the limit of the user [" BASE_FMT "] for the model [" BASE_FMT
-                           "] allows no more for now",
-                           BASE_ARG(user->name), BASE_ARG(p->model_id));
+    if (!controller || p->plugin->identity->user(p->request, &user) ||
+        ml_controller_take(controller, user->name, p->count, base_monotonic_ns(), most_ns,
+                           out_wait_ns)) {
+        return BERTH_OK;
+    }
+    (void)ml_status(&p->error, 429,
+                    "the limit of the user [" BASE_FMT "] for the model [" BASE_FMT
+                    "] allows no more for now",
+                    BASE_ARG(user->name), BASE_ARG(p->model_id));
+    return refuse_for(p, *out_wait_ns);
 }
 
 /* A token for each question, the model's before the user's. */
-static int32_t take_tokens(struct ml_predict *p) {
+static int32_t take_tokens(struct ml_predict *p, uint64_t *out_wait_ns) {
+    const struct ml_settings *settings = p->loop->settings;
     struct ml_limiter *limiter = p->deployed->limiter;
-    return !limiter || ml_limiter_take(limiter, p->count, base_monotonic_ns())
-               ? take_user_tokens(p)
-               : ml_status(&p->error, 429,
-                           "the rate limiter of the model [" BASE_FMT "] allows no more for now",
-                           BASE_ARG(p->model_id));
+    bool may_wait = settings->queue_ms && p->plugin->queued < settings->queue_size;
+    uint64_t most_ns = may_wait ? settings->queue_ms * BASE_NS_PER_MS : 0;
+    uint64_t user_wait_ns = 0;
+    *out_wait_ns = 0;
+    if (limiter && !ml_limiter_take(limiter, p->count, base_monotonic_ns(), most_ns, out_wait_ns)) {
+        (void)ml_status(&p->error, 429,
+                        "the rate limiter of the model [" BASE_FMT "] allows no more for now",
+                        BASE_ARG(p->model_id));
+        return refuse_for(p, *out_wait_ns);
+    }
+    int32_t code = take_user_tokens(p, most_ns, &user_wait_ns);
+    *out_wait_ns = user_wait_ns > *out_wait_ns ? user_wait_ns : *out_wait_ns;
+    return code;
 }
+
+static void judge_question(struct ml_predict *p);
+
+static void on_tokens(void *user) {
+    struct ml_predict *p = user;
+    leave_queue(p);
+    judge_question(p);
+}
+
+/* The tokens are taken; they are there after a while. */
+static int32_t queue(struct ml_predict *p, uint64_t wait_ns) {
+    const struct berth_loop_v1 *loop = p->plugin->loop;
+    if (loop->timer_create(p->plugin->host, on_tokens, p, &p->timer)) {
+        return base_error_memory(&p->error);
+    }
+    p->plugin->queued++;
+    p->is_queued = true;
+    p->queued_ns = wait_ns;
+    loop->timer_start(p->timer, (wait_ns + BASE_NS_PER_MS - 1) / BASE_NS_PER_MS);
+    return BERTH_OK;
+}
+
+/* ---- sending ---- */
 
 static int32_t judge_payloads(struct ml_predict *p) {
     int32_t code = BERTH_OK;
@@ -217,19 +279,25 @@ static int32_t judge_payloads(struct ml_predict *p) {
     return code;
 }
 
-static int32_t send(struct ml_predict *p, struct ml_loop_model *model) {
-    int32_t code = ml_predict_prepare(p, model);
-    code = code || !p->is_stream ? code : ml_predict_stream_check(p);
-    code = code ? code : take_tokens(p);
-    code = code ? code : judge_payloads(p);
-    code = code ? code : start_listening(p);
-    if (code) {
-        return code;
-    }
+/* Goes on with what the guarding model says of the question, where there is one. */
+static void judge_question(struct ml_predict *p) {
     struct berth_str question = {"", 0};
     (void)json_string(json_get(p->input.parameters, "question"), &p->arena, &question);
     ml_predict_guard(p, &p->deployed->guardrails.input, "input", question, start_exchanges);
-    return BERTH_OK;
+}
+
+static int32_t send(struct ml_predict *p, struct ml_loop_model *model) {
+    uint64_t wait_ns = 0;
+    int32_t code = ml_predict_prepare(p, model);
+    code = code || !p->is_stream ? code : ml_predict_stream_check(p);
+    code = code ? code : take_tokens(p, &wait_ns);
+    code = code ? code : judge_payloads(p);
+    code = code ? code : start_listening(p);
+    code = code || !wait_ns ? code : queue(p, wait_ns);
+    if (!code && !wait_ns) {
+        judge_question(p);
+    }
+    return code;
 }
 
 /* ---- the model ---- */

@@ -47,6 +47,9 @@ struct ml_predict {
     struct base_buf out;
     char tail[ML_OUTPUT_TAIL_MAX];
     int32_t deploy_code;
+    struct berth_timer *timer; /* until the tokens have come that are taken */
+    bool is_queued;
+    uint64_t queued_ns; /* how long that was */
     struct ml_track track;
     uint64_t answered_ns; /* by the service, or its failure; 0: not yet */
     struct berth_error error;

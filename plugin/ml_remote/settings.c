@@ -115,6 +115,30 @@ static const struct row rows[] = {
     BOOL("safe_delete_model", "false", "On: a model that others refer to is not deleted."),
     BOOL("offline_batch_inference_enabled", "true", "On: batch predictions are taken."),
     BOOL("stream_enabled", "false", "On: streamed predictions are taken."),
+    INT("remote.max_in_flight", "0", 0, 1e6,
+        "Exchanges with remote services at once on a node; beyond: 503. 0: no limit but "
+        "[http.max_in_flight]."),
+    INT("remote.max_in_flight_per_model", "0", 0, 1e6,
+        "The same of one model; beyond: 429. A connector's max_connection holds beside it."),
+    INT("remote.max_in_flight_per_service", "0", 0, 1e6,
+        "The same with one remote service, by its origin; beyond: 503."),
+    INT("remote.queue_ms", "0", 0, 600000,
+        "How long, in milliseconds, a prediction waits where a rate limit or one of the limits "
+        "above is reached, before it is refused; 0: not at all."),
+    INT("remote.queue_size", "1000", 0, 1e6,
+        "How many wait at each of these limits; beyond, they are refused at once."),
+    INT("remote.circuit_breaker.failure_percent", "50", 0, 100,
+        "The share of failed exchanges at which a remote service is not asked for a while: no "
+        "connection, no answer in time, 502, 503, 504. 0: services are asked whatever fails."),
+    INT("remote.circuit_breaker.minimum_exchanges", "20", 1, 1e6,
+        "Exchanges of a window, below which the share is not looked at."),
+    {KEY("remote.circuit_breaker.window"), BERTH_SETTING_TIME, "10s", 100, 3600 * 1000.0, NULL, 0,
+     "The time in which they are counted."},
+    {KEY("remote.circuit_breaker.open_time"), BERTH_SETTING_TIME, "5s", 1, 3600 * 1000.0, NULL, 0,
+     "How long nothing is asked, until one exchange is let through to try."},
+    INT("remote.retry_budget_percent", "20", 0, 100,
+        "Retries of a window, as a share of its exchanges with a remote service; the first ten "
+        "are free. 100: no budget."),
     INT("max_json_size", "100000000", -1, 2147483647,
         "The largest answer of a remote service, in bytes; -1: up to 2 GiB."),
 };
@@ -247,6 +271,26 @@ static void read_task_settings(struct ml_plugin *plugin, const struct berth_sett
     s->task_retention_ms = (uint64_t)get_int(plugin, view, KEY("task_retention"));
 }
 
+static void read_remote_settings(struct ml_plugin *plugin, const struct berth_settings_view *view,
+                                 struct ml_settings *s) {
+    s->max_exchanges = (uint32_t)get_int(plugin, view, KEY("remote.max_in_flight"));
+    s->max_model_exchanges = (uint32_t)get_int(plugin, view, KEY("remote.max_in_flight_per_model"));
+    s->max_remote_exchanges =
+        (uint32_t)get_int(plugin, view, KEY("remote.max_in_flight_per_service"));
+    s->queue_ms = (uint64_t)get_int(plugin, view, KEY("remote.queue_ms"));
+    s->queue_size = (uint32_t)get_int(plugin, view, KEY("remote.queue_size"));
+    s->upstream = (struct ml_upstream_rules){
+        .failure_percent =
+            (uint32_t)get_int(plugin, view, KEY("remote.circuit_breaker.failure_percent")),
+        .least_exchanges =
+            (uint32_t)get_int(plugin, view, KEY("remote.circuit_breaker.minimum_exchanges")),
+        .window_ns =
+            (uint64_t)get_int(plugin, view, KEY("remote.circuit_breaker.window")) * BASE_NS_PER_MS,
+        .open_ns = (uint64_t)get_int(plugin, view, KEY("remote.circuit_breaker.open_time")) *
+                   BASE_NS_PER_MS,
+        .retry_percent = (uint32_t)get_int(plugin, view, KEY("remote.retry_budget_percent"))};
+}
+
 static int32_t make_snapshot(struct ml_plugin *plugin, const struct berth_settings_view *view,
                              struct ml_settings **out_settings, struct berth_error *error) {
     struct ml_settings *s = calloc(1, sizeof *s);
@@ -264,6 +308,7 @@ static int32_t make_snapshot(struct ml_plugin *plugin, const struct berth_settin
     s->stream_enabled = get_bool(plugin, view, KEY("stream_enabled"));
     s->auto_deploy = get_bool(plugin, view, KEY("model_auto_deploy.enable"));
     read_task_settings(plugin, view, s);
+    read_remote_settings(plugin, view, s);
     s->monitoring_request_count = (uint32_t)get_int(plugin, view, KEY("monitoring_request_count"));
     int64_t max_json = get_int(plugin, view, KEY("max_json_size"));
     s->max_answer = max_json < 0 ? JSON_TEXT_MAX : (uint64_t)max_json;

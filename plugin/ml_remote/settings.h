@@ -36,7 +36,13 @@ struct ml_settings {
     uint64_t task_timeout_ms;
     uint64_t task_retention_ms;    /* 0: tasks are kept */
     struct ml_job_rules job_rules; /* its texts are in the arena */
-    uint64_t max_answer;           /* bytes of a remote service's answer */
+    uint32_t max_exchanges;        /* in flight, of all models together; 0: no limit */
+    uint32_t max_model_exchanges;  /* of a model */
+    uint32_t max_remote_exchanges; /* with a remote service */
+    uint64_t queue_ms;             /* how long one waits where a limit is reached; 0: not at all */
+    uint32_t queue_size;           /* how many wait at each limit */
+    struct ml_upstream_rules upstream;
+    uint64_t max_answer; /* bytes of a remote service's answer */
     struct ml_trust *trust;
     struct ml_eligibility_rules rules; /* its texts are in the arena */
     bool node_is_eligible;             /* whether this node may run remote models */

@@ -25,6 +25,13 @@ struct berth_str ml_url_host(struct berth_str url) {
     return at ? base_str_from(authority, (uint64_t)(at - authority.ptr) + 1) : authority;
 }
 
+struct berth_str ml_url_origin(struct berth_str url) {
+    struct berth_str authority = ml_url_authority(url);
+    return authority.len
+               ? base_str_slice(url, 0, (uint64_t)(authority.ptr - url.ptr) + authority.len)
+               : authority;
+}
+
 struct berth_str ml_url_shown(struct berth_str url) {
     struct berth_str authority = ml_url_authority(url);
     return ml_url_host(url).len < authority.len ? ml_url_host(url) : until(url, "?#");

@@ -103,6 +103,7 @@ void ml_track_begin(struct ml_track *track, struct ml_usages *usages, struct ber
     usages->running_count++;
     usages->totals[ML_STAT_PREDICT].requests++;
     if (track->usage) {
+        track->usage->running++;
         track->usage->counts[ML_STAT_PREDICT].requests++;
     }
 }
@@ -121,9 +122,10 @@ static uint32_t microseconds(uint64_t from_ns, uint64_t until_ns) {
     return us > UINT32_MAX ? UINT32_MAX : (uint32_t)us;
 }
 
-void ml_track_end(struct ml_track *track, struct ml_usages *usages, bool failed, uint64_t asked_ns,
-                  uint64_t answered_ns, uint32_t limit) {
+void ml_track_end(struct ml_track *track, struct ml_usages *usages, bool failed,
+                  const struct ml_spans *given, uint32_t limit) {
     struct ml_usage *usage = track->usage;
+    struct ml_spans spans = *given;
     if (!track->is_tracked) {
         return;
     }
@@ -133,14 +135,18 @@ void ml_track_end(struct ml_track *track, struct ml_usages *usages, bool failed,
     if (!usage) {
         return;
     }
+    usage->running--;
     usage->counts[ML_STAT_PREDICT].failures += failed;
-    if (asked_ns && answered_ns) {
-        uint64_t now = base_monotonic_ns();
-        ml_durations_add(&usage->durations,
-                         (struct ml_duration){.ended_ns = now,
-                                              .request_us = microseconds(track->began_ns, now),
-                                              .inference_us = microseconds(asked_ns, answered_ns)},
-                         limit);
+    spans.began_ns = track->began_ns;
+    spans.ended_ns = base_monotonic_ns();
+    ml_latency_note(&usage->latency, &spans);
+    if (spans.asked_ns && spans.answered_ns) {
+        ml_durations_add(
+            &usage->durations,
+            (struct ml_duration){.ended_ns = spans.ended_ns,
+                                 .request_us = microseconds(spans.began_ns, spans.ended_ns),
+                                 .inference_us = microseconds(spans.asked_ns, spans.answered_ns)},
+            limit);
     }
 }
 

@@ -13,6 +13,7 @@
 #include "base/error.h"
 #include "base/map.h"
 #include "plugin/ml_remote/durations.h"
+#include "plugin/ml_remote/latency.h"
 
 struct ml_plugin;
 
@@ -40,6 +41,8 @@ struct ml_usage {
     struct berth_str id; /* behind the struct */
     struct ml_counts counts[ML_STAT_ACTIONS];
     struct ml_durations durations;
+    struct ml_latency latency;
+    uint32_t running;
 };
 
 /* A prediction under way. */
@@ -82,11 +85,11 @@ void ml_usages_limit(struct ml_usages *usages, uint32_t limit);
 void ml_track_begin(struct ml_track *track, struct ml_usages *usages, struct berth_str id,
                     const char *input, uint64_t began_ns);
 /*
- * Ends what was begun; nothing otherwise. asked_ns, answered_ns: when the remote service was asked
- * and had answered, 0: it was not; limit: durations to keep.
+ * Ends what was begun; nothing otherwise. spans: but for when it began and ends, which are known
+ * here; limit: durations to keep.
  */
-void ml_track_end(struct ml_track *track, struct ml_usages *usages, bool failed, uint64_t asked_ns,
-                  uint64_t answered_ns, uint32_t limit);
+void ml_track_end(struct ml_track *track, struct ml_usages *usages, bool failed,
+                  const struct ml_spans *spans, uint32_t limit);
 
 /* ---- what workers do ---- */
 

@@ -36,6 +36,15 @@ static bool copy_durations(struct part *part, const struct ml_durations *from,
     return to->durations != NULL;
 }
 
+static bool copy_latency(struct part *part, const struct ml_usage *from,
+                         struct ml_model_report *to) {
+    to->latency = base_arena_alloc(part->arena, sizeof *to->latency);
+    if (to->latency) {
+        *to->latency = from->latency;
+    }
+    return to->latency != NULL;
+}
+
 static void copy_models(struct part *part, const struct ml_usages *usages, uint32_t what) {
     size_t cursor = 0;
     struct ml_usage *usage;
@@ -45,8 +54,11 @@ static void copy_models(struct part *part, const struct ml_usages *usages, uint3
         struct ml_model_report *model = &part->models[part->model_count++];
         model->id = base_arena_dup(part->arena, usage->id);
         memcpy(model->counts, usage->counts, sizeof model->counts);
-        part->failed = !model->id.ptr || ((what & ML_REPORT_DURATIONS) &&
-                                          !copy_durations(part, &usage->durations, model));
+        model->running = usage->running;
+        part->failed =
+            !model->id.ptr ||
+            ((what & ML_REPORT_DURATIONS) && !copy_durations(part, &usage->durations, model)) ||
+            ((what & ML_REPORT_LATENCY) && !copy_latency(part, usage, model));
     }
 }
 
@@ -134,6 +146,16 @@ static bool add_durations(struct base_arena *arena, struct ml_model_report *to,
     return true;
 }
 
+/* The first part's is where all are added up. */
+static void add_latency(struct ml_model_report *to, const struct ml_model_report *from) {
+    to->running += from->running;
+    if (!to->latency) {
+        to->latency = from->latency;
+    } else if (from->latency) {
+        ml_latency_add(to->latency, from->latency);
+    }
+}
+
 static bool add_models(struct ml_usage_report *report, struct base_map *known,
                        const struct part *part) {
     for (uint32_t i = 0; i < part->model_count; i++) {
@@ -147,6 +169,7 @@ static bool add_models(struct ml_usage_report *report, struct base_map *known,
             }
         }
         add_counts(to->counts, from->counts);
+        add_latency(to, from);
         if (!add_durations(&report->arena, to, from)) {
             return false;
         }

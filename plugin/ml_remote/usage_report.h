@@ -10,6 +10,7 @@
 /* What is asked for beside the counters. */
 #define ML_REPORT_DURATIONS 1u
 #define ML_REPORT_RUNNING 2u
+#define ML_REPORT_LATENCY 4u
 
 /* Of one model. */
 struct ml_model_report {
@@ -17,6 +18,8 @@ struct ml_model_report {
     struct ml_counts counts[ML_STAT_ACTIONS];
     struct ml_duration *durations; /* the newest first */
     uint32_t duration_count;
+    uint32_t running;
+    struct ml_latency *latency; /* where it was asked for */
 };
 
 /* A prediction under way. */

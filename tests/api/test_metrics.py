@@ -3,6 +3,7 @@
 import re
 
 import pytest
+from remote_service import Remote, RemoteService
 from wire import Wire
 
 NAME = r"[a-zA-Z_:][a-zA-Z0-9_:]*"
@@ -28,6 +29,10 @@ def parse(text):
             match = SAMPLE.match(line)
             assert match, f"no sample: {line}"
             name, labels, value = match.groups()
+            if typed[family] == "histogram":
+                assert name in (family + "_bucket", family + "_sum", family + "_count"), line
+                samples[name + (labels or "")] = float(value)
+                continue
             assert name == family and name in typed, f"{line} stands apart from its family"
             assert name + (labels or "") not in samples, f"{line} twice"
             assert (typed[name] == "counter") == name.endswith("_total"), line
@@ -79,6 +84,32 @@ def test_requests_are_counted(berth, wire):
     assert after["berth_http_bad_requests_total"] - before["berth_http_bad_requests_total"] == 1
     assert after["berth_http_connections_opened_total"] - \
         before["berth_http_connections_opened_total"] == 1
+
+
+def test_predictions_are_measured(start_berth):
+    with RemoteService() as service, Remote(start_berth()) as remote, Wire(remote.berth) as wire:
+        model = remote.model(service.url + "/")
+        for _ in range(3):
+            remote.ask(model)
+        seen = metrics(wire)
+        of_model = f'{{model="{model}"}}'
+        assert seen["ml_remote_predictions_total" + of_model] == 3
+        assert seen["ml_remote_prediction_failures_total" + of_model] == 0
+        assert seen["ml_remote_predictions_in_flight" + of_model] == 0
+        sums = {}
+        for part in ("queue", "connect", "remote", "own"):
+            labels = f'model="{model}",part="{part}"'
+            sums[part] = seen[f"ml_remote_prediction_seconds_sum{{{labels}}}"]
+            counts = [value for name, value in seen.items()
+                      if name.startswith(f"ml_remote_prediction_seconds_bucket{{{labels},le=")]
+            assert counts == sorted(counts) and counts[-1] == 3
+            assert seen[f"ml_remote_prediction_seconds_count{{{labels}}}"] == 3
+        assert sums["queue"] == 0 and min(sums["connect"], sums["remote"], sums["own"]) > 0
+        of_service = f'{{service="{service.url}"}}'
+        assert seen["ml_remote_service_exchanges_total" + of_service] == 3
+        assert seen["ml_remote_service_in_flight" + of_service] == 0
+        kept = seen["ml_remote_service_connections" + of_service]
+        assert kept >= 1 and seen["ml_remote_service_connections_idle" + of_service] == kept
 
 
 def test_labels_are_escaped(start_berth):

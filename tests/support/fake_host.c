@@ -574,6 +574,9 @@ void fake_host_init(struct fake_host *h) {
     (void)pthread_mutex_init(&p->references_lock, NULL);
     (void)pthread_mutex_init(&p->auto_deploy_lock, NULL);
     base_arena_init(&p->arena, 2048);
+    /* NULL where a test has that allocation fail: such a test makes no exchange. */
+    p->gate = ml_gate_create();
+    p->upstreams = ml_upstreams_create();
 }
 
 void fake_host_deinit(struct fake_host *h) {
@@ -582,6 +585,8 @@ void fake_host_deinit(struct fake_host *h) {
     }
     base_buf_deinit(&h->search_body);
     ml_usages_deinit(&h->plugin.usages);
+    ml_upstreams_destroy(h->plugin.upstreams);
+    ml_gate_unref(h->plugin.gate);
     ml_settings_release(h->plugin.settings);
     base_arena_deinit(&h->plugin.arena);
     (void)pthread_mutex_destroy(&h->plugin.settings_lock);

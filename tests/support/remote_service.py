@@ -151,6 +151,7 @@ class Remote:
     """Makes connectors and models of a remote service, and asks them."""
 
     def __init__(self, berth, trusted=(".*",), private=True):
+        self.berth = berth
         self.client = berth.client()
         self.send = self.client.transport.perform_request
         self.group = None

@@ -47,18 +47,21 @@ enum {
  * it was compiled with and passes it in; the callee writes code and, zero-terminated and cut at
  * the end of the array if need be, message. status and type are 0 and "" where the defaults of
  * the code (BERTH_ERROR_LIST) hold; "a/b" is an error of type a whose root cause is of type b.
+ * retry_after_s goes with the statuses 429 and 503: seconds after which it is worth asking again,
+ * 0 for one.
  */
 struct berth_error {
     uint32_t size;
     int32_t code;
     uint32_t status;
-    uint32_t reserved;
+    uint32_t retry_after_s;
     char type[BERTH_ERROR_TYPE_MAX];
     char message[BERTH_ERROR_MESSAGE_MAX];
 };
 BERTH_ASSERT_SIZE(struct berth_error, 1024);
 BERTH_ASSERT_OFFSET(struct berth_error, code, 4);
 BERTH_ASSERT_OFFSET(struct berth_error, status, 8);
+BERTH_ASSERT_OFFSET(struct berth_error, retry_after_s, 12);
 BERTH_ASSERT_OFFSET(struct berth_error, type, 16);
 BERTH_ASSERT_OFFSET(struct berth_error, message, 80);
 

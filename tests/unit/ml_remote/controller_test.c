@@ -39,7 +39,8 @@ static void unload(struct rig *rig) {
 }
 
 static bool take(const struct rig *rig, const char *user, uint32_t tokens) {
-    return ml_controller_take(rig->controller, base_cstr(user), tokens, NOW);
+    uint64_t wait_ns = 0;
+    return ml_controller_take(rig->controller, base_cstr(user), tokens, NOW, 0, &wait_ns);
 }
 
 static void limits_each_user_apart(void **state) {

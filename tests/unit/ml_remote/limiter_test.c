@@ -45,9 +45,14 @@ static void reads_limits(void **state) {
     }
 }
 
+static bool take(struct ml_limiter *limiter, uint32_t tokens, uint64_t now_ns) {
+    uint64_t wait_ns = 0;
+    return ml_limiter_take(limiter, tokens, now_ns, 0, &wait_ns);
+}
+
 static uint32_t take_all(struct ml_limiter *limiter, uint64_t now_ns) {
     uint32_t taken = 0;
-    while (taken < 1000 && ml_limiter_take(limiter, 1, now_ns)) {
+    while (taken < 1000 && take(limiter, 1, now_ns)) {
         taken++;
     }
     return taken;
@@ -81,12 +86,12 @@ static void fills_evenly(void **state) {
 static void takes_all_or_none(void **state) {
     (void)state;
     struct ml_limiter *limiter = ml_limiter_create(10, SECOND);
-    assert_false(ml_limiter_take(limiter, 11, NOW));
-    assert_true(ml_limiter_take(limiter, 7, NOW));
-    assert_false(ml_limiter_take(limiter, 4, NOW));
-    assert_true(ml_limiter_take(limiter, 3, NOW));
-    assert_true(ml_limiter_take(limiter, 0, NOW));
-    assert_false(ml_limiter_take(limiter, UINT32_MAX, NOW));
+    assert_false(take(limiter, 11, NOW));
+    assert_true(take(limiter, 7, NOW));
+    assert_false(take(limiter, 4, NOW));
+    assert_true(take(limiter, 3, NOW));
+    assert_true(take(limiter, 0, NOW));
+    assert_false(take(limiter, UINT32_MAX, NOW));
     ml_limiter_unref(limiter);
 }
 
@@ -94,7 +99,7 @@ static void bears_numbers_at_the_edge(void **state) {
     (void)state;
     struct ml_limiter *slow = ml_limiter_create(1e-300, 86400 * SECOND);
     assert_int_equal(take_all(slow, NOW), 1);
-    assert_false(ml_limiter_take(slow, 1, 9000000000u * SECOND));
+    assert_false(take(slow, 1, 9000000000u * SECOND));
     ml_limiter_unref(slow);
     struct ml_limiter *fast = ml_limiter_create(1e300, 1);
     assert_int_equal(take_all(fast, NOW), 1000);
@@ -109,9 +114,9 @@ static void is_shared_by_reference(void **state) {
     assert_false(ml_limiter_is(limiter, 2, SECOND));
     assert_false(ml_limiter_is(limiter, 1, 2 * SECOND));
     assert_false(ml_limiter_is(NULL, 1, SECOND));
-    assert_true(ml_limiter_take(limiter, 1, NOW));
+    assert_true(take(limiter, 1, NOW));
     ml_limiter_unref(limiter);
-    assert_false(ml_limiter_take(other, 1, NOW));
+    assert_false(take(other, 1, NOW));
     ml_limiter_unref(other);
     ml_limiter_unref(NULL);
     fault_fail_allocation(1);
@@ -120,11 +125,35 @@ static void is_shared_by_reference(void **state) {
     assert_null(limiter);
 }
 
+/* Waiting in a queue is taking tokens that are still to come. */
+static void tells_how_long_tokens_take(void **state) {
+    (void)state;
+    struct ml_limiter *limiter = ml_limiter_create(2, SECOND);
+    uint64_t wait_ns = 1;
+    assert_true(ml_limiter_take(limiter, 2, NOW, SECOND, &wait_ns));
+    assert_int_equal(wait_ns, 0);
+    assert_true(ml_limiter_take(limiter, 1, NOW, SECOND, &wait_ns));
+    assert_int_equal(wait_ns, SECOND / 2);
+    assert_true(ml_limiter_take(limiter, 1, NOW, SECOND, &wait_ns));
+    assert_int_equal(wait_ns, SECOND);
+    assert_false(ml_limiter_take(limiter, 1, NOW, SECOND, &wait_ns));
+    assert_int_equal(wait_ns, SECOND + SECOND / 2);
+    assert_false(ml_limiter_take(limiter, 1, NOW + SECOND, 0, &wait_ns));
+    assert_int_equal(wait_ns, SECOND / 2);
+    assert_false(ml_limiter_take(limiter, 3, NOW, UINT64_MAX, &wait_ns));
+    assert_int_equal(wait_ns, UINT64_MAX);
+    ml_limiter_unref(limiter);
+    limiter = ml_limiter_create(0, SECOND);
+    assert_false(ml_limiter_take(limiter, 1, NOW, UINT64_MAX, &wait_ns));
+    assert_int_equal(wait_ns, UINT64_MAX);
+    ml_limiter_unref(limiter);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(reads_limits),           cmocka_unit_test(fills_evenly),
         cmocka_unit_test(takes_all_or_none),      cmocka_unit_test(bears_numbers_at_the_edge),
-        cmocka_unit_test(is_shared_by_reference),
+        cmocka_unit_test(is_shared_by_reference), cmocka_unit_test(tells_how_long_tokens_take),
     };
     return cmocka_run_group_tests_name("ml_remote.limiter", tests, NULL, NULL);
 }

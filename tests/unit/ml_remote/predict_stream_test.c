@@ -20,8 +20,9 @@ static struct ml_predict *begin(struct predict_rig *rig) {
     predict_rig_begin(rig);
     predict_rig_deploy(rig, "POST", "https://a.example/", "{}", "{}");
     struct ml_gate_waiter first = {0};
-    rig->model.deployed->gate = ml_gate_create(1);
-    assert_true(ml_gate_enter(rig->model.deployed->gate, &first));
+    rig->model.deployed->config.is_given = true;
+    rig->model.deployed->config.max_connection = 1;
+    assert_int_equal(ml_gate_enter(rig->model.deployed->gate, 1, 0, &first), ML_GATE_IN);
     struct ml_predict *p = predict_rig_predict(rig, PARAMETERS);
     assert_non_null(p);
     base_buf_cstr(&p->first.payload, "{}");

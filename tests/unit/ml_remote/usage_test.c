@@ -62,11 +62,15 @@ static void follows_what_is_under_way(void **state) {
         ml_track_begin(&tracks[i], &usages, i == 2 ? M2 : M1, "REMOTE", 1000);
     }
     assert_int_equal(usages.running_count, 3);
-    ml_track_end(&tracks[1], &usages, true, 2000, 5000, 10);
+    ml_track_end(&tracks[1], &usages, true,
+                 &(struct ml_spans){.asked_ns = 2000, .answered_ns = 5000}, 10);
     ml_usages_forget(&usages, M2);
-    ml_track_end(&tracks[2], &usages, false, 2000, 5000, 10);
-    ml_track_end(&tracks[0], &usages, false, 0, 0, 10);
-    ml_track_end(&tracks[3], &usages, false, 0, 0, 10); /* was never begun */
+    ml_track_end(&tracks[2], &usages, false,
+                 &(struct ml_spans){.asked_ns = 2000, .answered_ns = 5000}, 10);
+    ml_track_end(&tracks[0], &usages, false, &(struct ml_spans){.asked_ns = 0, .answered_ns = 0},
+                 10);
+    ml_track_end(&tracks[3], &usages, false, &(struct ml_spans){.asked_ns = 0, .answered_ns = 0},
+                 10); /* was never begun */
     const struct ml_usage *m1 = base_map_get(&usages.models, M1);
     assert_int_equal(usages.running_count, 0);
     assert_null(usages.running);
@@ -93,7 +97,8 @@ static void begin(struct rig *rig) {
         struct ml_track done = {0};
         rig->host.loop.contexts[i] = &rig->loops[i];
         ml_track_begin(&done, usages, M1, "REMOTE", 1000);
-        ml_track_end(&done, usages, i == 1, 2000, 3000 + 1000 * i, 10);
+        ml_track_end(&done, usages, i == 1,
+                     &(struct ml_spans){.asked_ns = 2000, .answered_ns = 3000 + 1000 * i}, 10);
         ml_track_begin(&rig->tracks[i], usages, i == 0 ? M1 : M2, "TEXT_DOCS", 1000);
     }
     ml_control_begin(&rig->host.plugin);

@@ -444,6 +444,10 @@ static int32_t call_secrets_seal(const struct berth_host *host, struct berth_err
     return code;
 }
 
+static int32_t call_metrics_collect(const struct berth_host *host, struct berth_error *error) {
+    return cap_metrics.collect(host, NULL, NULL, error);
+}
+
 static int32_t call_get_capability(const struct berth_host *host, struct berth_error *error) {
     const void *table = NULL;
     return host->get_capability(host, BERTH_STR("berth.nothing/1"), &table, error);
@@ -471,6 +475,7 @@ static const struct {
     {"loop.run_on_all", IN_ALIVE, call_loop_run_on_all},
     {"worker.submit", IN_RUNNING, call_worker_submit},
     {"secrets", IN_CREATE, call_secrets_seal},
+    {"metrics.collect", IN_STATE(CREATED), call_metrics_collect},
 };
 
 static void each_capability_is_refused_out_of_its_states(void **state) {
@@ -536,7 +541,7 @@ static void only_what_the_descriptor_names_is_granted(void **state) {
     struct generation *g = &f->generation;
     make_generation(f, BERTH_STATE_LOADED);
     struct manifest_offer offer = capabilities_offer();
-    assert_int_equal(offer.count, 9);
+    assert_int_equal(offer.count, 10);
     for (uint32_t i = 0; i < offer.count; i++) {
         const void *table = NULL;
         struct berth_error error = BASE_ERROR_INIT;
