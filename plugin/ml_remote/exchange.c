@@ -14,7 +14,7 @@ void ml_exchange_init(struct ml_exchange *x, struct ml_loop *loop) {
     for (size_t i = 0; i < BASE_COUNT(buffers); i++) {
         base_buf_init(buffers[i], BASE_BUF_MAX_DEFAULT);
     }
-    base_buf_init_private(&x->signature, BASE_BUF_MAX_DEFAULT);
+    base_buf_init_private(&x->lines, BASE_BUF_MAX_DEFAULT);
 }
 
 void ml_exchange_deinit(struct ml_exchange *x) {
@@ -25,7 +25,7 @@ void ml_exchange_deinit(struct ml_exchange *x) {
     base_buf_deinit(&x->url_buf);
     base_buf_deinit(&x->scratch);
     base_buf_deinit(&x->missing);
-    base_buf_deinit(&x->signature);
+    base_buf_deinit(&x->lines);
     base_buf_deinit(&x->body);
 }
 
@@ -41,7 +41,7 @@ static struct base_buf recycle(struct base_buf *buf) {
 void ml_exchange_reset(struct ml_exchange *x) {
     ml_exchange_cancel(x);
     base_buf_deinit(&x->body);
-    base_buf_deinit(&x->signature);
+    base_buf_deinit(&x->lines);
     if (x->made.cap > ML_KEPT_BUFFER / sizeof *x->made.nodes) {
         json_doc_deinit(&x->made);
     }
@@ -52,7 +52,7 @@ void ml_exchange_reset(struct ml_exchange *x) {
                               .url_buf = recycle(&x->url_buf),
                               .scratch = recycle(&x->scratch),
                               .missing = recycle(&x->missing),
-                              .signature = x->signature,
+                              .lines = x->lines,
                               .body = x->body,
                               .error = BASE_ERROR_INIT};
 }
@@ -137,11 +137,8 @@ static int32_t on_bytes(void *user, struct berth_str bytes) {
     return x->on_bytes(x->user, x, bytes);
 }
 
-int32_t ml_exchange_sign(struct ml_exchange *x) {
+static int32_t sign(struct ml_exchange *x) {
     const struct ml_action *action = x->action;
-    if (!action->is_signed) {
-        return BERTH_OK;
-    }
     const struct ml_aws_request request = {.method = action->method,
                                            .url = x->url,
                                            .body = base_buf_view(&x->payload),
@@ -149,8 +146,33 @@ int32_t ml_exchange_sign(struct ml_exchange *x) {
                                            .header_count = action->signed_count,
                                            .with_hash = action->sends_hash,
                                            .now = time(NULL)};
-    base_buf_clear(&x->signature);
-    return ml_aws_sign(&action->key, &request, &x->signature, &x->error);
+    return ml_aws_sign(&action->key, &request, &x->lines, &x->error);
+}
+
+/* Unless the connector sends that header itself. */
+static void put_line(struct ml_exchange *x, const char *name, struct berth_str value) {
+    const struct ml_http_headers *own = x->action->headers;
+    for (uint32_t i = 0; i < ml_http_headers_count(own); i++) {
+        struct berth_str line = ml_http_headers_line(own, i);
+        if (base_str_eq_nocase(base_str_slice(line, 0, base_str_find(line, ':')),
+                               base_cstr(name))) {
+            return;
+        }
+    }
+    base_buf_format(&x->lines, "%s: " BASE_FMT, name, BASE_ARG(value));
+    base_buf_char(&x->lines, '\0');
+}
+
+int32_t ml_exchange_make_lines(struct ml_exchange *x) {
+    base_buf_clear(&x->lines);
+    int32_t code = x->action->is_signed ? sign(x) : BERTH_OK;
+    if (x->trace.parent.ptr) {
+        put_line(x, "traceparent", x->trace.parent);
+    }
+    if (x->trace.state.ptr) {
+        put_line(x, "tracestate", x->trace.state);
+    }
+    return code ? code : x->lines.error ? base_error_memory(&x->error) : BERTH_OK;
 }
 
 /* Whether the service's circuit lets it through. */
@@ -174,7 +196,7 @@ static int32_t begin_pass(struct ml_exchange *x) {
 
 int32_t ml_exchange_ask(struct ml_exchange *x) {
     const struct ml_deployed *d = x->deployed;
-    int32_t code = ml_exchange_sign(x);
+    int32_t code = ml_exchange_make_lines(x);
     code = code ? code : begin_pass(x);
     if (code) {
         return code;
@@ -182,7 +204,7 @@ int32_t ml_exchange_ask(struct ml_exchange *x) {
     struct ml_http_request request = {.method = x->action->method,
                                       .url = x->url,
                                       .headers = x->action->headers,
-                                      .more_lines = base_buf_view(&x->signature),
+                                      .more_lines = base_buf_view(&x->lines),
                                       .body = base_buf_view(&x->payload),
                                       .transport = d->transport,
                                       .connect_timeout_ms = d->connect_timeout_ms,

@@ -8,6 +8,7 @@
 #define ML_REMOTE_EXCHANGE_H
 
 #include "plugin/ml_remote/catalogue.h"
+#include "plugin/ml_remote/trace_context.h"
 
 /* What an exchange's buffers may hold when they are kept for the next one. */
 #define ML_KEPT_BUFFER 16384u
@@ -33,7 +34,8 @@ struct ml_exchange {
     struct berth_str url;
     struct base_buf scratch;
     struct base_buf missing;
-    struct base_buf signature; /* header lines, made anew for each try */
+    struct base_buf lines; /* header lines that are made anew for each try */
+    struct ml_trace_context trace;
 
     ml_exchange_fn done;
     ml_exchange_bytes_fn on_bytes; /* NULL: the answer is taken as a whole */
@@ -75,8 +77,9 @@ int32_t ml_exchange_prepare(struct ml_exchange *exchange, const struct ml_deploy
 /* Reads what stands in made_text, for ml_exchange_prepare. Fills the error. */
 int32_t ml_exchange_read_made(struct ml_exchange *exchange, struct json_value *out_parameters);
 
-/* Makes the header lines of a signature, where the action is signed. Fills the error. */
-int32_t ml_exchange_sign(struct ml_exchange *exchange);
+/* Makes the lines: of a signature, where the action is signed, and of the trace. Fills the error.
+ */
+int32_t ml_exchange_make_lines(struct ml_exchange *exchange);
 
 /* done may be called before this returns. On failure the error is filled and done is not called. */
 int32_t ml_exchange_start(struct ml_exchange *exchange, ml_exchange_fn done, void *user);

@@ -27,6 +27,7 @@ struct ml_predict {
     struct ml_deployed *deployed; /* a reference */
     struct json_doc doc;          /* of the client's body */
     struct ml_input input;
+    struct ml_trace_context trace;
 
     struct ml_exchange first; /* the only one, most often */
     struct ml_exchange *more; /* those behind it */

@@ -88,6 +88,7 @@ static int32_t make_exchanges(struct ml_predict *p, size_t count) {
 static int32_t prepare_one(struct ml_predict *p, struct ml_exchange *x, struct ml_loop_model *model,
                            struct json_value parameters) {
     int32_t code = ml_exchange_prepare(x, p->deployed, ML_ACTION_PREDICT, model, parameters);
+    x->trace = p->trace;
     if (code) {
         p->error = x->error;
     }
@@ -116,6 +117,7 @@ static int32_t prepare_docs(struct ml_predict *p, struct ml_loop_model *model,
 
 int32_t ml_predict_prepare(struct ml_predict *p, struct ml_loop_model *model) {
     const struct ml_pre_function *pre = p->deployed->actions[ML_ACTION_PREDICT].pre;
+    ml_trace_context_read(p->plugin, p->request, &p->trace);
     int32_t code = read_body(p);
     code = code ? code : ml_interface_check_input(p->deployed->interface, &p->input, &p->error);
     code = code ? code : read_rules(p);

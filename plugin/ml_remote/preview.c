@@ -65,7 +65,7 @@ static void put_headers(const struct ml_exchange *x, struct base_buf *out) {
     for (uint32_t i = 0; i < count; i++) {
         put_header(out, ml_http_headers_line(x->action->headers, i));
     }
-    struct berth_str lines = base_buf_view(&x->signature);
+    struct berth_str lines = base_buf_view(&x->lines);
     struct berth_str line;
     while (base_str_split(&lines, '\0', &line)) {
         put_header(out, line);
@@ -285,7 +285,7 @@ static int32_t prepare(struct preview *preview) {
     int32_t code = ml_predict_prepare(p, NULL);
     for (uint32_t i = 0; i < p->count && !code; i++) {
         struct ml_exchange *x = ml_predict_exchange(p, i);
-        code = ml_exchange_sign(x);
+        code = ml_exchange_make_lines(x);
         p->error = code ? x->error : p->error;
     }
     return code;

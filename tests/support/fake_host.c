@@ -505,8 +505,18 @@ static int32_t stream_close(struct berth_request *request, uint32_t complete) {
     return BERTH_OK;
 }
 
+/* Its requests bring no headers. */
+static int32_t header(struct berth_request *request, struct berth_str name,
+                      struct berth_str *out_value) {
+    (void)request;
+    (void)name;
+    (void)out_value;
+    return BERTH_E_NOT_FOUND;
+}
+
 static const struct berth_routes_v1 routes_v1 = {
     .size = sizeof routes_v1,
+    .header = header,
     .reply = reply,
     .reply_error = reply_error,
     .on_cancel = on_cancel,
