@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A remote service that costs next to nothing: canned answers over keep-alive connections, from one
- * thread. Paths that hold "embeddings" are answered with 100 KB, others with a chat answer of 450
- * bytes; "/delay/MS/…" or --delay-ms has the answer wait. Prints "listening PORT" when it does.
+ * thread. Paths that hold "embeddings" are answered with 100 KB, those with "stream" with 20
+ * events, each sent by itself, others with a chat answer of 450 bytes; "/delay/MS/…" or --delay-ms
+ * has the answer wait. Prints "listening PORT" when it does.
  */
 #include <errno.h>
 #include <netinet/in.h>
@@ -19,16 +20,23 @@
 #define CHAT_LENGTH 450u
 #define VECTORS 16
 #define DIMENSIONS 384
+#define STREAM_EVENTS 20
 #define EVENTS 256
 /* A request has to fit into what a connection holds. */
 #define REQUEST_MAX ((size_t)1 << 20)
 #define READ_SIZE 16384u
 
+/* An answer, and where it may be cut: what is sent at a time. */
+struct canned {
+    struct base_buf bytes;
+    size_t cuts[STREAM_EVENTS + 2]; /* 0 ends them, and then all of the rest is sent */
+};
+
 struct connection {
     int fd;
     bool writing; /* waits until more can be written */
     struct base_buf in;
-    const struct base_buf *answer; /* NULL: none is due */
+    const struct canned *answer; /* NULL: none is due */
     size_t sent;
     uint64_t due_ns;
 };
@@ -45,8 +53,9 @@ struct remote {
     int listen_fd;
     int64_t port;
     int64_t delay_ms;
-    struct base_buf chat;
-    struct base_buf embeddings;
+    struct canned chat;
+    struct canned embeddings;
+    struct canned stream;
     struct waiting waiting;
 };
 
@@ -97,6 +106,29 @@ static void make_embeddings(struct base_buf *out) {
     base_buf_cstr(&body, "],\"model\":\"mock\",\"usage\":{\"prompt_tokens\":128,"
                          "\"total_tokens\":128}}");
     put_answer(out, base_buf_view(&body));
+}
+
+/* Events as OpenAI's chat sends them: pieces of text, the last of which tells the end. */
+static void make_stream(struct canned *out) {
+    base_buf_cstr(&out->bytes, "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"
+                               "Transfer-Encoding: chunked\r\n\r\n");
+    for (int i = 0; i <= STREAM_EVENTS; i++) {
+        BASE_BUF_AUTO event;
+        base_buf_init(&event, 4096);
+        if (i < STREAM_EVENTS) {
+            base_buf_format(&event,
+                            "data: {\"id\":\"chatcmpl-1\",\"object\":\"chat.completion.chunk\","
+                            "\"created\":1700000000,\"model\":\"mock\",\"choices\":[{\"index\":0,"
+                            "\"delta\":{\"content\":\" word %d\"},\"finish_reason\":%s}]}\n\n",
+                            i, i + 1 < STREAM_EVENTS ? "null" : "\"stop\"");
+        } else {
+            base_buf_cstr(&event, "data: [DONE]\n\n");
+        }
+        base_buf_format(&out->bytes, "%zx\r\n" BASE_FMT "\r\n", event.len,
+                        BASE_ARG(base_buf_view(&event)));
+        out->cuts[i] = out->bytes.len;
+    }
+    base_buf_cstr(&out->bytes, "0\r\n\r\n");
 }
 
 /* ---- waiting answers ---- */
@@ -178,10 +210,22 @@ static void accept_all(struct remote *r) {
     }
 }
 
+/* Where what is sent next ends. */
+static size_t next_cut(const struct canned *answer, size_t sent) {
+    for (size_t i = 0; answer->cuts[i]; i++) {
+        if (answer->cuts[i] > sent) {
+            return answer->cuts[i];
+        }
+    }
+    return answer->bytes.len;
+}
+
 /* False when the connection is at its end. */
 static bool send_answer(struct remote *r, struct connection *c) {
-    while (c->sent < c->answer->len) {
-        ssize_t n = send(c->fd, c->answer->ptr + c->sent, c->answer->len - c->sent, MSG_NOSIGNAL);
+    const struct canned *answer = c->answer;
+    while (c->sent < answer->bytes.len) {
+        ssize_t n = send(c->fd, answer->bytes.ptr + c->sent, next_cut(answer, c->sent) - c->sent,
+                         MSG_NOSIGNAL);
         if (n < 0 && errno != EAGAIN) {
             return false;
         }
@@ -215,7 +259,9 @@ static int64_t delay_of(const struct remote *r, struct berth_str path) {
 
 static bool answer(struct remote *r, struct connection *c, struct berth_str path) {
     int64_t delay = delay_of(r, path);
-    c->answer = base_str_contains(path, BERTH_STR("embeddings")) ? &r->embeddings : &r->chat;
+    c->answer = base_str_contains(path, BERTH_STR("embeddings")) ? &r->embeddings
+                : base_str_contains(path, BERTH_STR("stream"))   ? &r->stream
+                                                                 : &r->chat;
     c->sent = 0;
     if (delay > 0) {
         c->due_ns = base_monotonic_ns() + (uint64_t)delay * BASE_NS_PER_MS;
@@ -332,10 +378,12 @@ int main(int argc, char **argv) {
         files.rlim_cur = files.rlim_max;
         (void)setrlimit(RLIMIT_NOFILE, &files);
     }
-    base_buf_init(&r.chat, (size_t)1 << 20);
-    base_buf_init(&r.embeddings, (size_t)1 << 20);
-    make_chat(&r.chat);
-    make_embeddings(&r.embeddings);
+    base_buf_init(&r.chat.bytes, (size_t)1 << 20);
+    base_buf_init(&r.embeddings.bytes, (size_t)1 << 20);
+    base_buf_init(&r.stream.bytes, (size_t)1 << 20);
+    make_chat(&r.chat.bytes);
+    make_embeddings(&r.embeddings.bytes);
+    make_stream(&r.stream);
     listen_on(&r);
     for (;;) {
         struct epoll_event events[EVENTS];

@@ -5,6 +5,10 @@ wrk.method = "POST"
 wrk.body = file:read("*a")
 wrk.headers["Content-Type"] = "application/json"
 file:close()
+local authorization = os.getenv("BENCH_AUTHORIZATION") or ""
+if authorization ~= "" then
+    wrk.headers["Authorization"] = authorization
+end
 
 function done(summary, latency)
     local errors = summary.errors

@@ -29,7 +29,8 @@ def generator(setup, peer, work, seconds):
                 "--seconds", seconds], {}
     return ["wrk", "-t1", f"-c{work.connections}", f"-d{seconds}s", "--timeout", "10s", "-s",
             setup.sources / "post.lua",
-            f"http://127.0.0.1:{peer.port}{peer.path(call)}"], {"BENCH_BODY": str(body)}
+            f"http://127.0.0.1:{peer.port}{peer.path(call)}"], {
+                "BENCH_BODY": str(body), "BENCH_AUTHORIZATION": peer.headers.get("Authorization", "")}
 
 
 def parse(text, work):
@@ -76,7 +77,7 @@ def one_run(setup, peer, work, seconds):
     result["cpu_us"] = used[0] * 1e6 / process.TICKS / max(1, result["requests"])
     result["per_second"] = result["requests"] / result["seconds"]
     result["noise"] = max(0.0, other / process.TICKS / wall)
-    if work.name == IN_FLIGHT:
+    if work.name in IN_FLIGHT:
         result["rss_in_flight_kib"] = rss
     return result
 
@@ -92,18 +93,19 @@ def quiet_run(setup, peer, work, seconds):
 
 
 def measure_work(setup, work):
-    """Rounds A B C A B C; for each peer its runs."""
-    runs = {peer.name: [] for peer in setup.peers}
-    for peer in setup.peers:
+    """Rounds A B C A B C; for each peer's column its runs."""
+    peers = [peer for peer in setup.peers if peer.name in work.peers]
+    runs = {peer.column or peer.name: [] for peer in peers}
+    for peer in peers:
         peer.check(CALLS[work.call])
         load(setup, peer, work, 1)
     for number in range(setup.rounds):
-        for peer in setup.peers:
-            result = quiet_run(setup, peer, work, setup.seconds)
+        for peer in peers:
+            result = quiet_run(setup, peer, work, work.seconds or setup.seconds)
             if result is None:
                 setup.say(f"  {work.name} round {number + 1} {peer.name}: skipped, too noisy")
                 continue
-            runs[peer.name].append(result)
+            runs[peer.column or peer.name].append(result)
             setup.say(f"  {work.name} round {number + 1} {peer.name}: {result['cpu_us']:.1f} us, "
                       f"{result['per_second']:,.0f}/s, p50 {result['p50_us']:,.0f} us, "
                       f"p99 {result['p99_us']:,.0f} us, failed {result['failed']}")
@@ -139,9 +141,10 @@ def measure_start(setup, peer):
 
 
 def measure_starts(setup):
-    starts = {peer.name: [] for peer in setup.peers}
+    peers = [peer for peer in setup.peers if not peer.column]
+    starts = {peer.name: [] for peer in peers}
     for number in range(setup.rounds):
-        for peer in setup.peers:
+        for peer in peers:
             result = measure_start(setup, peer)
             starts[peer.name].append(result)
             setup.say(f"  start round {number + 1} {peer.name}: {result['start_s'] * 1e3:.1f} ms, "

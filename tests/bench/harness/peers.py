@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The servers that are compared: each starts, stops, and says how it is asked for a call."""
 
+import base64
 import contextlib
 import http.client
 import json
@@ -8,6 +9,8 @@ import selectors
 import shutil
 import socket
 import time
+
+import certificates  # of tests/support
 
 from . import process
 from .works import CALLS
@@ -23,11 +26,12 @@ def free_port():
         return one.getsockname()[1]
 
 
-def request(port, method, path, body=None, timeout=30):
+def request(port, method, path, body=None, headers=None, timeout=30):
     """Status and text of one request."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=timeout)
     with contextlib.closing(connection):
-        connection.request(method, path, body, {"Content-Type": "application/json"})
+        connection.request(method, path, body,
+                           {"Content-Type": "application/json", **(headers or {})})
         answer = connection.getresponse()
         return answer.status, answer.read().decode(errors="replace")
 
@@ -47,10 +51,52 @@ class MockRemote:
         self.process.stdout.close()
 
 
+class TlsFront:
+    """The same by HTTPS: an nginx before it, with a certificate of its own."""
+
+    CONFIG = """
+daemon off;
+pid {directory}/front.pid;
+worker_processes 1;
+worker_rlimit_nofile 16384;
+events {{ worker_connections 16384; }}
+http {{
+    access_log off;
+    keepalive_requests 1000000000;
+    upstream mock {{ server 127.0.0.1:{remote}; keepalive 1024; keepalive_requests 1000000000; }}
+    server {{
+        listen 127.0.0.1:{port} ssl backlog=4096;
+        ssl_certificate {directory}/server.pem;
+        ssl_certificate_key {directory}/server.key;
+        location / {{
+            proxy_pass http://mock;
+            proxy_http_version 1.1;
+            proxy_set_header Connection "";
+        }}
+    }}
+}}
+"""
+
+    def __init__(self, directory, remote, core):
+        certificates.make(directory)
+        self.port = free_port()
+        self.ca = directory / "ca.pem"
+        config = directory / "front.conf"
+        config.write_text(self.CONFIG.format(directory=directory, port=self.port, remote=remote.port))
+        with open(directory / "front.log", "ab") as log:
+            self.process = process.start(core, [find_program("nginx"), "-e", directory / "front.err",
+                                                "-c", config], stdout=log, stderr=log)
+
+    def stop(self):
+        process.stop(self.process)
+
+
 class Peer:
     """A server on SERVER_CORE between the load and the remote service."""
 
     name = ""
+    column = ""  # of the report; empty: name
+    headers = {}
 
     def __init__(self, setup):
         self.setup = setup
@@ -82,9 +128,12 @@ class Peer:
     def body(self, call):
         return call.remote_body()
 
+    def marker(self, call):
+        return call.marker
+
     def ask(self, call):
-        status, text = request(self.port, "POST", self.path(call), self.body(call))
-        return status == 200 and call.marker in text, f"{status} {text[:300]}"
+        status, text = request(self.port, "POST", self.path(call), self.body(call), self.headers)
+        return status == 200 and self.marker(call) in text, f"{status} {text[:300]}"
 
     def check(self, call):
         good, shown = self.ask(call)
@@ -144,6 +193,11 @@ http {{
         keepalive 1024;
         keepalive_requests 1000000000;
     }}
+    upstream remote_tls {{
+        server 127.0.0.1:{tls};
+        keepalive 1024;
+        keepalive_requests 1000000000;
+    }}
     server {{
         listen 127.0.0.1:{port} backlog=4096;
         location / {{
@@ -152,6 +206,17 @@ http {{
             proxy_set_header Connection "";
             proxy_buffers 16 16k;
         }}
+        location /v1/stream {{
+            proxy_pass http://remote;
+            proxy_http_version 1.1;
+            proxy_set_header Connection "";
+            proxy_buffering off;
+        }}
+        location /tls/ {{
+            proxy_pass https://remote_tls/;
+            proxy_http_version 1.1;
+            proxy_set_header Connection "";
+        }}
     }}
 }}
 """
@@ -159,8 +224,13 @@ http {{
     def command(self):
         config = self.directory / "nginx.conf"
         config.write_text(self.CONFIG.format(
-            directory=self.directory, port=self.port, remote=self.setup.remote.port))
+            directory=self.directory, port=self.port, remote=self.setup.remote.port,
+            tls=self.setup.front.port))
         return [find_program("nginx"), "-e", self.directory / "error.log", "-c", config]
+
+
+    def path(self, call):
+        return ("/tls" if call.tls else "") + call.path
 
 
 class HAProxy(Peer):
@@ -191,9 +261,12 @@ backend remote
 class Berth(Peer):
     name = "berth"
     SETTINGS = {
-        "plugins.ml_commons.trusted_connector_endpoints_regex": [r"^http://127\.0\.0\.1:.*$"],
+        "plugins.ml_commons.trusted_connector_endpoints_regex": [r"^https?://127\.0\.0\.1:.*$"],
         "plugins.ml_commons.connector.private_ip_enabled": True,
+        "plugins.ml_commons.only_run_on_ml_node": False,
+        "plugins.ml_commons.stream_enabled": True,
     }
+    admin = {}
 
     def __init__(self, setup):
         super().__init__(setup)
@@ -204,35 +277,64 @@ class Berth(Peer):
                 "--plugin", self.setup.build / "ml_remote.so",
                 "-E", f"http.port={self.port}", "-E", "http.loops=1"]
 
-    def call(self, method, path, body):
-        status, text = request(self.port, method, path, json.dumps(body))
+    def call(self, method, path, body, headers=None):
+        status, text = request(self.port, method, path, json.dumps(body),
+                               self.headers if headers is None else headers)
         if status != 200:
             raise RuntimeError(f"berth: {method} {path} is answered {status} {text[:300]}")
         return json.loads(text)
 
     def prepare(self):
         ml = "/_plugins/_ml"
-        self.wait_until(lambda: request(self.port, "GET", "/")[0] == 200)
-        self.call("PUT", "/_cluster/settings", {"persistent": self.SETTINGS})
+        self.wait_until(lambda: request(self.port, "GET", "/", headers=self.admin)[0] == 200)
+        self.call("PUT", "/_cluster/settings", {"persistent": self.SETTINGS}, self.admin)
         for call in CALLS.values():
+            front = self.setup.front if call.tls else self.setup.remote
             action = {"action_type": "predict", "method": "POST",
-                      "url": f"http://127.0.0.1:{self.setup.remote.port}{call.path}",
+                      "url": f"http{'s' if call.tls else ''}://127.0.0.1:{front.port}{call.path}",
                       "headers": {"Authorization": "Bearer ${credential.key}"},
                       "request_body": call.template}
+            if call.post:
+                action["post_process_function"] = call.post
+            credential = {"key": "secret"}
+            if call.tls:
+                credential["ca_cert_pem"] = front.ca.read_text()
             connector = self.call("POST", f"{ml}/connectors/_create", {
                 "name": call.name, "version": "1", "protocol": "http",
-                "parameters": {"model": "mock"}, "credential": {"key": "secret"},
-                "client_config": {"max_connection": 4096}, "actions": [action]})
+                "parameters": {"model": "mock"}, "credential": credential,
+                "client_config": {"max_connection": 8192}, "actions": [action]})
             model = self.call("POST", f"{ml}/models/_register?deploy=true", {
                 "name": call.name, "function_name": "remote",
                 "connector_id": connector["connector_id"]})
             self.models[call.name] = model["model_id"]
 
     def path(self, call):
-        return f"/_plugins/_ml/models/{self.models[call.name]}/_predict"
+        path = f"/_plugins/_ml/models/{self.models[call.name]}/_predict"
+        return path + ("/stream" if call.stream else "")
 
     def body(self, call):
         return call.predict_body()
+
+    def marker(self, call):
+        return call.made or call.marker
+
+
+def basic(user):
+    return {"Authorization": "Basic " + base64.b64encode(f"{user}:{user}".encode()).decode()}
+
+
+class BerthUsers(Berth):
+    """With the users of the tests, one of whom owns a private connector and asks its model."""
+
+    name = "berth-users"
+    column = "berth"
+    admin = basic("admin")
+    headers = basic("alice")
+    SETTINGS = {**Berth.SETTINGS, "plugins.ml_commons.connector_access_control_enabled": True,
+                "plugins.ml_commons.model_access_control_enabled": True}
+
+    def command(self):
+        return [*super().command(), "--config", self.setup.users]
 
 
 def find_program(name):
@@ -241,7 +343,7 @@ def find_program(name):
 
 def installed():
     """The peers that this machine has; nginx is what all are compared with."""
-    peers = [Direct, Nginx, Berth]
+    peers = [Direct, Nginx, Berth, BerthUsers]
     if find_program("haproxy"):
         peers.insert(2, HAProxy)
     return peers

@@ -49,6 +49,8 @@ def table(head, rows):
 
 
 def cpu_cell(peers, peer):
+    if peer not in peers:
+        return ""
     runs = peers[peer]
     if not runs:
         return "too noisy"
@@ -59,6 +61,8 @@ def cpu_cell(peers, peer):
 
 
 def speed_cell(runs):
+    if runs is None:
+        return ""
     if not runs:
         return "too noisy"
     cell = (f"{number(median(runs, 'per_second'))}; {number(median(runs, 'p50_us'))} / "
@@ -77,7 +81,6 @@ def works_rows(results, peers, cell):
 
 def memory_rows(results, peers):
     starts = results["start"]
-    in_flight = results.get(IN_FLIGHT, {})
 
     def row(title, runs, key, scale=1.0):
         cells = []
@@ -88,7 +91,8 @@ def memory_rows(results, peers):
 
     return [row("start to first answer, ms", starts, "start_s", 1e3),
             row("RSS idle, MiB", starts, "rss_idle_kib", 1 / 1024),
-            row("RSS with 512 in flight, MiB", in_flight, "rss_in_flight_kib", 1 / 1024),
+            *(row(f"RSS with {work.connections:,} in flight, MiB", results.get(work.name, {}),
+                  "rss_in_flight_kib", 1 / 1024) for work in WORKS if work.name in IN_FLIGHT),
             row("KiB an idle connection", starts, "idle_connection_kib")]
 
 
@@ -106,7 +110,7 @@ def markdown(meta, results):
         lines += ["", "Requests a second; p50 / p99 in microseconds (at fixed moments also "
                   "p99.9 / most)", ""]
         lines += table(["work", *peers],
-                       works_rows(results, peers, lambda by_peer, peer: speed_cell(by_peer[peer])))
+                       works_rows(results, peers, lambda by_peer, peer: speed_cell(by_peer.get(peer))))
     if "start" in results:
         lines += ["", *table(["", *peers], memory_rows(results, peers))]
     return "\n".join(lines) + "\n"
