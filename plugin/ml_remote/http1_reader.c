@@ -218,13 +218,28 @@ static int pass_on(struct ml_http1_reader *r, const char *at, size_t len) {
                                                : unpack(r, at, len);
 }
 
+/* The chunks that one read brings are passed on together: whoever takes them may have to send. */
+static bool gathers(const struct ml_http1_reader *r) {
+    return r->on_bytes && is_success(r) && r->packing == ML_HTTP1_PACKED_NOT &&
+           r->parser.flags & F_CHUNKED;
+}
+
 static int on_body(llhttp_t *parser, const char *at, size_t len) {
     struct ml_http1_reader *r = of(parser);
-    if (!r->is_paused) {
+    if (!r->is_paused && !gathers(r)) {
         return pass_on(r, at, len);
     }
     hold(r, at, len);
     return r->held.error ? fail(r, ML_HTTP_NO_MEMORY, "out of memory") : 0;
+}
+
+static void pass_held(struct ml_http1_reader *r) {
+    if (!r->is_paused && (r->held.len > 0 || r->has_more) && !has_failed(r)) {
+        BASE_BUF_AUTO came = r->held;
+        base_buf_init(&r->held, BASE_BUF_MAX_DEFAULT);
+        r->has_more = false;
+        (void)pass_on(r, came.len ? came.ptr : "", came.len);
+    }
 }
 
 /* ---- the whole ---- */
@@ -346,6 +361,7 @@ enum ml_http1_read ml_http1_reader_feed(struct ml_http1_reader *r, const char *b
     }
     r->has_begun = r->has_begun || len > 0;
     llhttp_errno_t code = llhttp_execute(&r->parser, bytes, len);
+    pass_held(r);
     if (r->is_read) {
         r->keeps_alive = r->keeps_alive && llhttp_get_error_pos(&r->parser) == end;
     } else if (code != HPE_OK && !has_failed(r)) {
@@ -369,11 +385,6 @@ enum ml_http1_read ml_http1_reader_end(struct ml_http1_reader *r) {
 
 enum ml_http1_read ml_http1_reader_resume(struct ml_http1_reader *r) {
     r->is_paused = false;
-    if ((r->held.len > 0 || r->has_more) && !has_failed(r)) {
-        BASE_BUF_AUTO came = r->held;
-        base_buf_init(&r->held, BASE_BUF_MAX_DEFAULT);
-        r->has_more = false;
-        (void)pass_on(r, came.len ? came.ptr : "", came.len);
-    }
+    pass_held(r);
     return progress(r);
 }
