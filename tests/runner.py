@@ -214,6 +214,12 @@ def quickstart(_):
     return [Result("quickstart", status == 0 and "all six steps were answered" in text, text)]
 
 
+def budget(_):
+    build("release")
+    status, text = run(["tests/bench/budget"])
+    return [Result("what a predict costs in instructions and allocations", status == 0, text)]
+
+
 def fuzz(options):
     targets = must(["tests/fuzz/run", "--list"]).split()
     seconds = options.fuzz_seconds * len(targets) + PROGRAM_SECONDS
@@ -231,6 +237,7 @@ STAGES = {
     "python": (python, "tests of the API, the ABI, failures, with real clients"),
     "conformance": (conformance, "recorded scenarios, where they are"),
     "quickstart": (quickstart, "the README's first command"),
+    "budget": (budget, "instructions and allocations of a predict, against those that are kept"),
     "fuzz": (fuzz, "each fuzz target for a while, from its corpus"),
 }
 
