@@ -10,6 +10,20 @@ if authorization ~= "" then
     wrk.headers["Authorization"] = authorization
 end
 
+-- Paths that are asked in turn.
+local paths = {}
+local asked = 0
+local list = os.getenv("BENCH_PATHS") or ""
+if list ~= "" then
+    for path in io.lines(list) do
+        paths[#paths + 1] = path
+    end
+    request = function()
+        asked = asked % #paths + 1
+        return wrk.format(nil, paths[asked])
+    end
+end
+
 function done(summary, latency)
     local errors = summary.errors
     io.write(string.format(

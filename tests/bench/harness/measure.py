@@ -10,7 +10,7 @@ import time
 
 from . import process
 from .peers import LOAD_CORE, read_answers
-from .works import CALLS, IN_FLIGHT
+from .works import CALLS, IN_FLIGHT, WORKS
 
 # A run beside which other work took more of a core than this is repeated, so many times.
 NOISE_MAX = 0.15
@@ -30,7 +30,8 @@ def generator(setup, peer, work, seconds):
     return ["wrk", "-t1", f"-c{work.connections}", f"-d{seconds}s", "--timeout", "10s", "-s",
             setup.sources / "post.lua",
             f"http://127.0.0.1:{peer.port}{peer.path(call)}"], {
-                "BENCH_BODY": str(body), "BENCH_AUTHORIZATION": peer.headers.get("Authorization", "")}
+                "BENCH_BODY": str(body), "BENCH_AUTHORIZATION": peer.headers.get("Authorization", ""),
+                "BENCH_PATHS": str(setup.paths or "")}
 
 
 def parse(text, work):
@@ -151,3 +152,45 @@ def measure_starts(setup):
                       f"{result['rss_idle_kib'] / 1024:.1f} MiB, "
                       f"{result['idle_connection_kib']:.2f} KiB a connection")
     return starts
+
+
+# ---- by option: growth, and many models ----
+
+SAMPLES = 10
+
+
+def soak(setup, minutes):
+    """Load of all kinds in turn for so long; what Berth holds at tenths of the time."""
+    peer = next(peer for peer in setup.peers if peer.name == "berth")
+    works = [work for work in WORKS if "berth" in work.peers and not work.rate and not work.seconds]
+    lines = ["| minutes | requests | failed | RSS, MiB | file descriptors |", "| --- | --- | --- | --- | --- |"]
+    began = time.monotonic()
+    requests = failed = 0
+    for sample in range(SAMPLES + 1):
+        while time.monotonic() - began < minutes * 60 * sample / SAMPLES:
+            for work in works:
+                result, _ = load(setup, peer, work, 1)
+                requests += result["requests"]
+                failed += result["failed"]
+        lines.append(f"| {(time.monotonic() - began) / 60:.1f} | {requests:,} | {failed} | "
+                     f"{process.rss_kib(peer.process.pid) / 1024:.1f} | {process.open_files(peer.process.pid)} |")
+        setup.say(lines[-1])
+    return lines
+
+
+def many_models(setup, count):
+    """Chat predictions of one model, then of as many, one after the other, that all are deployed."""
+    peer = next(peer for peer in setup.peers if peer.name == "berth")
+    work = next(work for work in WORKS if work.name == "chat-64")
+    lines = ["| models | CPU, us a request | RSS, MiB |", "| --- | --- | --- |"]
+    paths = setup.directory / "paths"
+    paths.write_text("")
+    for number in (1, count):
+        ids = peer.add_models(CALLS["chat"], number, setup.say)
+        paths.write_text("".join(f"/_plugins/_ml/models/{one}/_predict\n" for one in ids))
+        setup.paths = paths
+        load(setup, peer, work, 2)
+        result = one_run(setup, peer, work, 2 * setup.seconds)
+        lines.append(f"| {number:,} | {result['cpu_us']:.1f} | {process.rss_kib(peer.process.pid) / 1024:.1f} |")
+        setup.say(f"{lines[-1]} failed {result['failed']}")
+    return lines

@@ -2,6 +2,7 @@
 """The servers that are compared: each starts, stops, and says how it is asked for a call."""
 
 import base64
+import concurrent.futures
 import contextlib
 import http.client
 import json
@@ -270,6 +271,7 @@ class Berth(Peer):
 
     def __init__(self, setup):
         super().__init__(setup)
+        self.connectors = {}
         self.models = {}
 
     def command(self):
@@ -303,10 +305,37 @@ class Berth(Peer):
                 "name": call.name, "version": "1", "protocol": "http",
                 "parameters": {"model": "mock"}, "credential": credential,
                 "client_config": {"max_connection": 8192}, "actions": [action]})
+            self.connectors[call.name] = connector["connector_id"]
             model = self.call("POST", f"{ml}/models/_register?deploy=true", {
                 "name": call.name, "function_name": "remote",
                 "connector_id": connector["connector_id"]})
             self.models[call.name] = model["model_id"]
+
+    def add_models(self, call, count, say):
+        """The ids of so many deployed models of a call's connector; the call's own is the first."""
+        body = json.dumps({"name": "many", "function_name": "remote",
+                           "connector_id": self.connectors[call.name]})
+        path = "/_plugins/_ml/models/_register?deploy=true"
+        headers = {"Content-Type": "application/json", **self.headers}
+
+        def add(number):
+            connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+            with contextlib.closing(connection):
+                made = []
+                for _ in range(number):
+                    connection.request("POST", path, body, headers)
+                    made.append(json.loads(connection.getresponse().read())["model_id"])
+                return made
+
+        share = 1000
+        rest = count - 1
+        parts = [share] * (rest // share) + [rest % share]
+        ids = [self.models[call.name]]
+        with concurrent.futures.ThreadPoolExecutor(16) as pool:
+            for made in pool.map(add, parts):
+                ids += made
+                say(f"  {len(ids):,} models")
+        return ids
 
     def path(self, call):
         path = f"/_plugins/_ml/models/{self.models[call.name]}/_predict"

@@ -45,6 +45,10 @@ def rss_kib(pid):
     return total
 
 
+def open_files(pid):
+    return len(list(pathlib.Path(f"/proc/{pid}/fd").iterdir()))
+
+
 def machine_ticks():
     """What all processors have worked: everything but idle and waiting for disks."""
     fields = pathlib.Path("/proc/stat").read_text().splitlines()[0].split()[1:]
