@@ -66,7 +66,7 @@ def load(setup, peer, work, seconds):
 
 def one_run(setup, peer, work, seconds):
     """CPU time of the server, latencies, and the share of a core that other work took."""
-    servers = [peer.process.pid, setup.remote.process.pid]
+    servers = [peer.process.pid, setup.remote.process.pid, setup.front.process.pid]
     before = [process.cpu_ticks(pid) for pid in servers]
     own = process.own_ticks()
     machine = process.machine_ticks()
