@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "plugin/ml_remote/deployed.h"
 
+#include "plugin/ml_remote/micro_batch.h"
+
 #include "base/clock.h"
 #include "plugin/ml_remote/connector.h"
 #include "plugin/ml_remote/remote_job.h"
@@ -76,6 +78,37 @@ static int32_t make_actions(struct making *m, bool is_signed,
     return code;
 }
 
+/* A whole number from least to most; otherwise where the connector has no such parameter. */
+static int32_t read_number(struct making *m, const char *name, int64_t least, int64_t most,
+                           int64_t otherwise, int64_t *out_number) {
+    const struct ml_parameter *given =
+        ml_parameters_find(&m->deployed->parameters, base_cstr(name));
+    *out_number = otherwise;
+    if (!given) {
+        return BERTH_OK;
+    }
+    if (!base_str_i64(given->text, out_number) || *out_number < least || *out_number > most) {
+        return ml_invalid(m->error,
+                          "the connector's parameter [%s] is a whole number from %lld to %lld, not "
+                          "[" BASE_FMT "]",
+                          name, (long long)least, (long long)most,
+                          BASE_ARG(base_str_slice(given->text, 0, 80)));
+    }
+    return BERTH_OK;
+}
+
+static int32_t read_micro_batch(struct making *m) {
+    int64_t size = 0;
+    int64_t wait = 0;
+    int32_t code = read_number(m, "micro_batch_max_size", 1, ML_MICRO_BATCH_SIZE_MAX, 0, &size);
+    code = code ? code
+                : read_number(m, "micro_batch_max_wait_ms", 0, ML_MICRO_BATCH_WAIT_MAX_MS,
+                              ML_MICRO_BATCH_WAIT_DEFAULT_MS, &wait);
+    m->deployed->batch_size = (uint32_t)size;
+    m->deployed->batch_wait_ms = (uint64_t)wait;
+    return code;
+}
+
 /* Parameters of the connector that say how answers and documents are treated. */
 static int32_t read_parameters(struct making *m) {
     struct ml_deployed *d = m->deployed;
@@ -84,8 +117,9 @@ static int32_t read_parameters(struct making *m) {
     const struct ml_parameter *step =
         ml_parameters_find(&d->parameters, BERTH_STR("input_docs_processed_step_size"));
     d->step_text = step ? step->text : base_str(NULL, 0);
-    if (!filter || base_str_empty(base_str_trim(filter->text))) {
-        return BERTH_OK;
+    int32_t code = read_micro_batch(m);
+    if (code || !filter || base_str_empty(base_str_trim(filter->text))) {
+        return code;
     }
     d->filter_text = filter->text;
     return ml_path_compile(filter->text, &d->arena, &d->filter, m->error);

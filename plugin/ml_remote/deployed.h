@@ -35,6 +35,9 @@ struct ml_deployed {
     struct ml_path filter;
     /* Documents a call, as the connector's parameter says; ptr NULL: all. */
     struct berth_str step_text;
+    /* Predictions of one text each that are joined, and how long one waits; 0: they are not. */
+    uint32_t batch_size;
+    uint64_t batch_wait_ms;
     struct berth_str group_id; /* ptr NULL: none, and everybody may use it */
     struct ml_access access;   /* of the group */
     bool has_group;            /* that was there when this was made; else only administrators may */

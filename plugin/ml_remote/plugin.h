@@ -90,6 +90,7 @@ struct ml_loop {
     struct ml_gate_desk desk;             /* of exchanges that may begin */
     struct ml_housekeeping *housekeeping; /* on the loop that has its timer; else NULL */
     bool is_draining;                     /* the plugin is to stop */
+    struct ml_micro_batch *batches;       /* that wait for more predictions */
     struct ml_ask *asks;                  /* questions that are no predictions: ask.h */
     struct ml_predict *free_predicts;
     uint32_t free_predict_count;

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "plugin/ml_remote/deploy.h"
 #include "plugin/ml_remote/handlers.h"
+#include "plugin/ml_remote/micro_batch.h"
 #include "plugin/ml_remote/settings.h"
 
 #include <stdlib.h>
@@ -32,6 +33,7 @@ struct ml_predict *ml_predict_create(struct ml_loop *loop) {
         ml_exchange_init(&p->first, loop);
         base_arena_init(&p->arena, ARENA_CHUNK);
         base_buf_init(&p->out, BASE_BUF_MAX_DEFAULT);
+        base_buf_init(&p->split, BASE_BUF_MAX_DEFAULT);
     }
     return p;
 }
@@ -49,6 +51,7 @@ static void leave_queue(struct ml_predict *p) {
 /* What only this prediction needed. */
 static void release(struct ml_predict *p) {
     leave_queue(p);
+    ml_micro_batch_leave(p);
     ml_predict_guard_cancel(p);
     ml_predict_stream_destroy(p->stream);
     ml_exchange_cancel(&p->first); /* which borrows the model */
@@ -59,6 +62,7 @@ static void release(struct ml_predict *p) {
     ml_deployed_unref(p->deployed);
     base_arena_deinit(&p->arena);
     base_buf_deinit(&p->out);
+    base_buf_deinit(&p->split);
 }
 
 void ml_predict_free(struct ml_predict *p) {
@@ -86,7 +90,8 @@ void ml_predict_destroy(struct ml_predict *p) {
                              .doc = kept.doc,
                              .first = kept.first,
                              .arena = kept.arena,
-                             .out = kept.out};
+                             .out = kept.out,
+                             .split = kept.split};
     loop->free_predicts = p;
     loop->free_predict_count++;
 }
@@ -107,7 +112,7 @@ static void stop_listening(struct ml_predict *p) {
     (void)p->plugin->routes->on_cancel(p->request, NULL, NULL);
 }
 
-static void end(struct ml_predict *p, int32_t code) {
+void ml_predict_end(struct ml_predict *p, int32_t code) {
     stop_listening(p);
     if (code) {
         ml_predict_fail(p);
@@ -136,7 +141,7 @@ static int32_t start_listening(struct ml_predict *p) {
 /* Each answer by itself: the guarding model is asked about one after the other. */
 static void judge_next(struct ml_predict *p, int32_t code) {
     if (code || p->judged == p->count) {
-        end(p, code);
+        ml_predict_end(p, code);
         return;
     }
     struct ml_exchange *x = ml_predict_exchange(p, p->judged++);
@@ -153,7 +158,7 @@ static void judge_answers(struct ml_predict *p) {
                                   "output", p->loop->match_data, &p->error);
     }
     if (code || !guardrail->model_id.ptr) {
-        end(p, code);
+        ml_predict_end(p, code);
     } else {
         judge_next(p, BERTH_OK);
     }
@@ -165,7 +170,7 @@ static void settle(struct ml_predict *p) {
         p->answered_ns = base_monotonic_ns();
     }
     if (p->failed) {
-        end(p, p->failed);
+        ml_predict_end(p, p->failed);
     } else if (p->waiting == 0) {
         judge_answers(p);
     }
@@ -187,6 +192,12 @@ static void start_exchanges(struct ml_predict *p, int32_t code) {
     if (!code && p->is_stream) {
         ml_predict_stream_start(p);
         return;
+    }
+    if (!code && ml_micro_batch_takes(p)) {
+        code = ml_micro_batch_join(p);
+        if (!code) {
+            return;
+        }
     }
     p->failed = code;
     p->is_starting = true;

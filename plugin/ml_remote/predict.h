@@ -40,6 +40,11 @@ struct ml_predict {
     bool is_stream;
     struct ml_stream *stream; /* once the service is asked */
 
+    struct ml_micro_batch *batch; /* that it is joined to */
+    uint32_t batch_place;         /* among its members */
+    uint64_t joined_ns;
+    struct base_buf split; /* its part of the answer to many; empty: it was asked alone */
+
     struct ml_guarding *guarding; /* while a model that guards this one is asked */
 
     struct ml_output_rules rules;
@@ -86,6 +91,9 @@ void ml_predict_guard_cancel(struct ml_predict *predict);
 
 /* Counts it as ended, when the client is answered. */
 void ml_predict_track_end(struct ml_predict *predict, bool failed);
+
+/* The exchanges are over, or are not to be made: replies, or fails with code. */
+void ml_predict_end(struct ml_predict *predict, int32_t code);
 
 /* Replies with what came of the exchanges, or with the error. predict ends with it. */
 void ml_predict_reply(struct ml_predict *predict);

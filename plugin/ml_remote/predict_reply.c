@@ -39,6 +39,10 @@ static int32_t make_output(struct ml_predict *p) {
     for (uint32_t i = 0; i < p->count && !code; i++) {
         struct ml_exchange *x = ml_predict_exchange(p, i);
         base_buf_cstr(&p->out, i ? "," : "");
+        if (p->split.len) {
+            base_buf_str(&p->out, base_buf_view(&p->split));
+            continue;
+        }
         code = ml_output_put(&p->rules, base_buf_view(&x->body), x->status, &x->made, &p->out,
                              &p->error);
     }

@@ -43,6 +43,9 @@ void ml_pre_make(const struct ml_pre_function *function, const struct ml_input *
 /* Whether it looks at arrays of numbers as wholes; NULL is allowed. */
 bool ml_post_takes_vectors(const struct ml_post_function *function);
 
+/* Whether it makes a tensor of each element of a list; NULL is allowed. */
+bool ml_post_makes_list(const struct ml_post_function *function);
+
 /*
  * Appends the tensors of an answer, as a list without its brackets; nothing where there are none.
  * filtered: what a response_filter left of the answer, in place of the function's own path; filter:

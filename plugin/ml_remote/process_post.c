@@ -235,6 +235,10 @@ bool ml_post_takes_vectors(const struct ml_post_function *function) {
     return function && (function->make == make_vectors || function->make == make_vector);
 }
 
+bool ml_post_makes_list(const struct ml_post_function *function) {
+    return function && function->make == make_vectors;
+}
+
 void ml_post_each(void (*fn)(void *user, const char *name, bool is_post), void *user) {
     for (size_t i = 0; i < BASE_COUNT(functions); i++) {
         fn(user, functions[i].name, true);

@@ -60,7 +60,8 @@ class _ServiceHandler(BaseHTTPRequestHandler):
             service.changed.notify_all()
         service.requests.put(came)
         service.gate.acquire()
-        status, headers, body = service.script.pop(0) if service.script else (200, {}, {"ok": True})
+        answer = service.script.pop(0) if service.script else service.otherwise
+        status, headers, body = answer(came) if callable(answer) else answer
         with service.changed:
             service.under_way -= 1
         data = body if isinstance(body, bytes) else json.dumps(body).encode()
@@ -78,8 +79,9 @@ class _ServiceHandler(BaseHTTPRequestHandler):
 
 
 class RemoteService(_Server):
-    """Answers what stands in script, as (status, headers, body), then 200; bytes go out as they are.
+    """Answers what stands in script, as (status, headers, body), then otherwise, which is 200 at first.
 
+    Bytes go out as they are. An answer can be a function of what came.
     requests: what came, with command, path, headers, body, and subject of the certificate.
     gate: a semaphore that each answer takes; a test that holds answers back drains it first.
     most: how many requests there were at once.
@@ -88,6 +90,7 @@ class RemoteService(_Server):
     def __init__(self, context=None, is_open=True):
         super().__init__(_ServiceHandler, context)
         self.script = []
+        self.otherwise = (200, {}, {"ok": True})
         self.gate = threading.Semaphore(1 << 20 if is_open else 0)
         self.changed = threading.Condition()
         self.under_way = 0
