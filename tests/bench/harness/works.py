@@ -76,6 +76,7 @@ WORKS = (
     Work("tensors-16", "embeddings, 100 KB, made into tensors, 16 connections", "tensors", 16,
          peers=("nginx", "berth")),
     Work("slow-512", "chat, 50 ms remote, 512 in flight", "slow", 512),
+    Work("spread-400", "chat, 50 ms remote, 8,000 a second at fixed moments", "slow", 1024, 8000),
     Work("crowd-5000", "chat, 2 s remote, 5,000 in flight", "crowd", 5000,
          peers=("nginx", "berth"), seconds=8),
     Work("open-64", "chat, 5,000 a second at fixed moments, 64 connections", "chat", 64, 5000),
