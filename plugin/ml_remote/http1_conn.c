@@ -36,6 +36,7 @@ static void leave_idle(struct ml_http1_conn *conn) {
     *(conn->next ? &conn->next->previous : &origin->last_idle) = conn->previous;
     conn->next = NULL;
     conn->previous = NULL;
+    conn->is_idle = false;
     origin->http1->idle_count--;
     origin->idle--;
 }
@@ -46,6 +47,7 @@ static void keep(struct ml_http1_conn *conn) {
         ml_http1_conn_close(conn);
         return;
     }
+    conn->is_idle = true;
     conn->was_used = true;
     conn->idle_since_ns = base_monotonic_ns();
     conn->next = origin->first_idle;
@@ -70,7 +72,8 @@ void ml_http1_conn_close(struct ml_http1_conn *conn) {
     struct ml_http1_origin *origin = conn->origin;
     if (conn->call) {
         conn->call->conn = NULL;
-    } else {
+    }
+    if (conn->is_idle) {
         leave_idle(conn);
     }
     origin->http1->client->plugin->loop->fd_unwatch(conn->watch);

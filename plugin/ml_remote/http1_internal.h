@@ -89,6 +89,7 @@ struct ml_http1_conn {
     uint32_t watched; /* BERTH_FD_* */
     enum { ML_HTTP1_CONNECTING, ML_HTTP1_GREETING, ML_HTTP1_OPEN } state;
     bool is_private;
+    bool is_idle;  /* among the origin's */
     bool was_used; /* by an earlier call */
     uint64_t idle_since_ns;
 };

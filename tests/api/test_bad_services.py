@@ -3,6 +3,8 @@
 import contextlib
 import json
 import os
+import re
+import resource
 import socket
 import ssl
 import threading
@@ -279,3 +281,27 @@ def test_service_that_breaks_tls_within_the_answer(remote, files):
                              credential={"ca_cert_pem": files.text("ca.pem")})
         wire.send(predict(model))
         assert wire.read().status == 502
+
+
+def test_more_connections_than_are_kept(start_berth):
+    """What is not kept is closed, and what is kept is used again."""
+    count = 1100  # a loop keeps 1,024
+    limit = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (limit[1], limit[1]))
+    with RemoteService(is_open=False) as service, Remote(start_berth({"http.loops": "1"})) as remote, \
+            contextlib.ExitStack() as stack:
+        model = remote.model(service.url + "/")
+        wires = [stack.enter_context(Wire(remote.berth)) for _ in range(count)]
+        for _ in range(2):
+            for wire in wires:
+                wire.send(predict(model))
+            for _ in wires:
+                service.requests.get(timeout=60)
+            service.gate.release(count)
+            for wire in wires:
+                assert wire.read().status == 200
+            text = remote.send("GET", "/_berth/metrics")
+            kept = {name: float(re.search(rf"^{name}{{.*}} (.*)$", text, re.M)[1])
+                    for name in ("ml_remote_service_connections", "ml_remote_service_connections_idle")}
+            assert set(kept.values()) == {1024}
+    resource.setrlimit(resource.RLIMIT_NOFILE, limit)
