@@ -41,6 +41,7 @@ struct host {
     struct tls_context *tls;
     struct http_server *server;
     struct plugins *plugins;
+    struct control *control;
     struct route_owner route_owner;
     struct route_set routes;
     struct plugin_services services;
@@ -299,11 +300,13 @@ static int32_t start_plugins(struct host *host, struct berth_error *error) {
     host->route_owner.name = NODE_SETTINGS_OWNER;
     route_set_init(&host->routes, &host->route_owner);
     int32_t code = plugins_create(&host->services, &host->routes, &host->plugins, error);
+    code = code ? code : control_create(&host->control, error);
     host->rest = (struct rest_context){
         .settings = host->settings,
         .nodes = host->nodes,
         .store = host->store,
         .plugins = host->plugins,
+        .control = host->control,
         .server = host->server,
         .workers = host->workers,
         .router = host->router,
@@ -392,6 +395,7 @@ void host_destroy(struct host *host) {
                 LOG_FIELD("reason", BERTH_STR("node.shutdown_timeout")));
         }
     }
+    control_destroy(host->control);
     if (host->plugins) {
         plugins_stop(host->plugins, timeout);
     }

@@ -3,10 +3,12 @@
 
 #include "base/clock.h"
 #include "host/plugins/capabilities.h"
+#include "host/plugins/probe.h"
 
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/sendfile.h>
@@ -149,7 +151,8 @@ static void add_checksum(const struct generation *g, struct berth_error *error) 
 }
 
 int32_t generation_load(const struct plugin_services *services, const char *path, uint64_t number,
-                        struct generation **out_generation, struct berth_error *error) {
+                        uint64_t probe_ms, struct generation **out_generation,
+                        struct berth_error *error) {
     struct generation *g = calloc(1, sizeof *g);
     if (!g) {
         return base_error_memory(error);
@@ -162,13 +165,14 @@ int32_t generation_load(const struct plugin_services *services, const char *path
     int32_t code = copy_file(g, path, number, error);
     if (!code) {
         code = manifest_read(g->file, path, &offer, &g->manifest, error);
+        code = code || !probe_ms ? code : probe_plugin(g->file, probe_ms, error);
         code = code ? code : map_code(g, path, error);
         if (code) {
             add_checksum(g, error);
         }
     }
     if (code) {
-        generation_unload(g);
+        (void)generation_unload(g);
         return code;
     }
     (void)snprintf(g->owner, sizeof g->owner, BASE_FMT "#%llu", BASE_ARG(g->manifest.name),
@@ -184,12 +188,29 @@ int32_t generation_load(const struct plugin_services *services, const char *path
     return BERTH_OK;
 }
 
-void generation_unload(struct generation *g) {
+/* dlclose tells nothing: what is loaded is what the process has mapped. */
+static bool is_mapped(const char *file) {
+    FILE *maps = fopen("/proc/self/maps", "re");
+    char line[PATH_MAX + 128];
+    bool found = false;
+    while (maps && !found && fgets(line, sizeof line, maps)) {
+        found = strstr(line, file) != NULL;
+    }
+    if (maps) {
+        (void)fclose(maps);
+    }
+    return found;
+}
+
+bool generation_unload(struct generation *g) {
+    bool is_gone = true;
     if (!g) {
-        return;
+        return true;
     }
     if (g->handle) {
         (void)dlclose(g->handle);
+        char real[PATH_MAX];
+        is_gone = !is_mapped(realpath(g->file, real) ? real : g->file);
     }
     if (g->file) {
         (void)unlink(g->file);
@@ -200,6 +221,7 @@ void generation_unload(struct generation *g) {
     (void)pthread_cond_destroy(&g->jobs_done);
     (void)pthread_mutex_destroy(&g->jobs_lock);
     free(g);
+    return is_gone;
 }
 
 /* ---- up ---- */

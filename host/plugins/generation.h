@@ -60,9 +60,13 @@ struct generation {
     _Atomic uint64_t refused_calls;
 };
 
-/* Copies the file, reads and judges it, loads it. The result is LOADED. */
+/*
+ * Copies the file, reads and judges it, loads it. The result is LOADED. probe_ms: how long it may
+ * take to start in a process of its own before it is loaded into this one; 0: that is not tried.
+ */
 int32_t generation_load(const struct plugin_services *services, const char *path, uint64_t number,
-                        struct generation **out_generation, struct berth_error *error);
+                        uint64_t probe_ms, struct generation **out_generation,
+                        struct berth_error *error);
 
 /* create and start: STARTED. On failure it is DESTROYED; unload it. */
 int32_t generation_start(struct generation *generation, struct berth_error *error);
@@ -79,8 +83,8 @@ void generation_serve(struct generation *generation);
  */
 uint64_t generation_stop(struct generation *generation, uint64_t deadline_ms);
 
-/* Unmaps it and frees the rest. NULL is allowed. */
-void generation_unload(struct generation *generation);
+/* Unmaps it and frees the rest. NULL is allowed. False: its code is still mapped. */
+bool generation_unload(struct generation *generation);
 
 const char *generation_state_name(uint32_t state);
 

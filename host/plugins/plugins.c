@@ -5,6 +5,8 @@
 
 #include "base/clock.h"
 
+#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 /* Plugins of one process; more are refused. */
@@ -13,8 +15,10 @@
 struct plugins {
     const struct plugin_services *services;
     struct route_set *host_routes;
+    pthread_mutex_t control;        /* held while a plugin is loaded, replaced or stopped */
     pthread_mutex_t lock;           /* guards generations against listings */
     struct generation *generations; /* the last loaded first */
+    struct generation *quarantined; /* replaced, and did not end in time; guarded likewise */
     uint64_t loaded;
 };
 
@@ -26,6 +30,7 @@ int32_t plugins_create(const struct plugin_services *services, struct route_set 
     }
     plugins->services = services;
     plugins->host_routes = host_routes;
+    (void)pthread_mutex_init(&plugins->control, NULL);
     (void)pthread_mutex_init(&plugins->lock, NULL);
     *out_plugins = plugins;
     return BERTH_OK;
@@ -34,6 +39,7 @@ int32_t plugins_create(const struct plugin_services *services, struct route_set 
 void plugins_destroy(struct plugins *plugins) {
     if (plugins) {
         (void)pthread_mutex_destroy(&plugins->lock);
+        (void)pthread_mutex_destroy(&plugins->control);
         free(plugins);
     }
 }
@@ -73,21 +79,21 @@ static int32_t check_name(struct plugins *plugins, const struct generation *load
 static int32_t bring_up(struct plugins *plugins, const char *path,
                         struct generation **out_generation, struct berth_error *error) {
     struct generation *g = NULL;
-    int32_t code = generation_load(plugins->services, path, ++plugins->loaded, &g, error);
+    int32_t code = generation_load(plugins->services, path, ++plugins->loaded, 0, &g, error);
     if (code) {
         return code;
     }
     code = check_name(plugins, g, error);
     code = code ? code : generation_start(g, error);
     if (code) {
-        generation_unload(g);
+        (void)generation_unload(g);
         return code;
     }
     *out_generation = g;
     return BERTH_OK;
 }
 
-int32_t plugins_load(struct plugins *plugins, const char *path, struct berth_error *error) {
+static int32_t load(struct plugins *plugins, const char *path, struct berth_error *error) {
     struct generation *g = NULL;
     int32_t code = bring_up(plugins, path, &g, error);
     if (code) {
@@ -102,7 +108,7 @@ int32_t plugins_load(struct plugins *plugins, const char *path, struct berth_err
         }
     }
     if (code) {
-        generation_unload(g);
+        (void)generation_unload(g);
         return code;
     }
     (void)pthread_mutex_lock(&plugins->lock);
@@ -115,23 +121,192 @@ int32_t plugins_load(struct plugins *plugins, const char *path, struct berth_err
     return BERTH_OK;
 }
 
-void plugins_stop(struct plugins *plugins, uint64_t deadline_ms) {
-    (void)publish(plugins, NULL, NULL);
-    while (plugins->generations) {
-        struct generation *g = plugins->generations;
+int32_t plugins_load(struct plugins *plugins, const char *path, struct berth_error *error) {
+    (void)pthread_mutex_lock(&plugins->control);
+    int32_t code = load(plugins, path, error);
+    (void)pthread_mutex_unlock(&plugins->control);
+    return code;
+}
+
+/* ---- replacing ---- */
+
+static struct generation *find(struct plugins *plugins, struct berth_str name) {
+    struct generation *g = plugins->generations;
+    while (g && !base_str_eq(g->manifest.name, name)) {
+        g = g->next;
+    }
+    return g;
+}
+
+/* Puts a generation into another's place in the list. */
+static void replace(struct plugins *plugins, struct generation *old, struct generation *new) {
+    (void)pthread_mutex_lock(&plugins->lock);
+    struct generation **link = &plugins->generations;
+    while (*link != old) {
+        link = &(*link)->next;
+    }
+    new->next = old->next;
+    *link = new;
+    old->next = NULL;
+    (void)pthread_mutex_unlock(&plugins->lock);
+}
+
+/* Stops what has no requests left. False: it has some. */
+static bool retire(struct plugins *plugins, struct generation *g, uint64_t deadline_ms,
+                   bool *out_is_gone) {
+    char owner[sizeof g->owner];
+    (void)snprintf(owner, sizeof owner, "%s", g->owner);
+    if (generation_stop(g, deadline_ms)) {
+        return false;
+    }
+    *out_is_gone = generation_unload(g);
+    if (!*out_is_gone) {
+        LOG(plugins->services->log, BERTH_LOG_ERROR, "plugin_still_mapped",
+            LOG_FIELD("plugin", base_cstr(owner)));
+    }
+    return true;
+}
+
+/* Of those that did not end in time, stops who has ended since. */
+static void retire_quarantined(struct plugins *plugins) {
+    struct generation **link = &plugins->quarantined;
+    while (*link) {
+        struct generation *g = *link;
+        bool is_gone = false;
+        if (router_in_flight(plugins->services->router, &g->route_owner) > 0) {
+            link = &g->next;
+            continue;
+        }
         (void)pthread_mutex_lock(&plugins->lock);
-        plugins->generations = g->next;
+        *link = g->next;
         (void)pthread_mutex_unlock(&plugins->lock);
-        uint64_t left = generation_stop(g, deadline_ms);
-        if (left) {
+        (void)retire(plugins, g, 0, &is_gone);
+    }
+}
+
+static void quarantine(struct plugins *plugins, struct generation *g) {
+    LOG(plugins->services->log, BERTH_LOG_WARN, "plugin_quarantined",
+        LOG_FIELD("plugin", base_cstr(g->owner)));
+    (void)pthread_mutex_lock(&plugins->lock);
+    g->next = plugins->quarantined;
+    plugins->quarantined = g;
+    (void)pthread_mutex_unlock(&plugins->lock);
+}
+
+/* A new generation of the plugin, started on every loop, that no request reaches yet. */
+static int32_t prepare(struct plugins *plugins, const struct generation *old,
+                       const struct plugins_reload *how, struct generation **out_new,
+                       struct berth_error *error) {
+    char path[PATH_MAX];
+    struct generation *g = NULL;
+    (void)snprintf(path, sizeof path, BASE_FMT, BASE_ARG(old->manifest.path));
+    int32_t code = generation_load(plugins->services, how->path ? how->path : path,
+                                   ++plugins->loaded, how->probe_ms, &g, error);
+    if (code) {
+        return code;
+    }
+    if (!base_str_eq(g->manifest.name, old->manifest.name)) {
+        code = base_error(error, BERTH_E_INVALID,
+                          "the file holds the plugin [" BASE_FMT "], not [" BASE_FMT "]",
+                          BASE_ARG(g->manifest.name), BASE_ARG(old->manifest.name));
+    }
+    code = code ? code : generation_start(g, error);
+    code = code ? code : generation_start_loops(g, error);
+    if (code) {
+        (void)generation_unload(g);
+        return code;
+    }
+    *out_new = g;
+    return BERTH_OK;
+}
+
+/* All requests come to the new one from here on; on failure none do. */
+static int32_t swap(struct plugins *plugins, struct generation *old, struct generation *new,
+                    struct plugins_reloaded *out, struct berth_error *error) {
+    uint64_t began = base_monotonic_ns();
+    replace(plugins, old, new);
+    int32_t code = publish(plugins, plugins->generations, error);
+    if (code) {
+        replace(plugins, new, old);
+        return code;
+    }
+    out->swap_us = (base_monotonic_ns() - began) / 1000;
+    generation_serve(new);
+    LOG(plugins->services->log, BERTH_LOG_INFO, "plugin_reloaded",
+        LOG_FIELD("plugin", base_cstr(new->owner)), LOG_FIELD("from", base_cstr(old->owner)),
+        LOG_FIELD("version", new->manifest.version), LOG_FIELD("file", new->manifest.path),
+        LOG_FIELD("sha256", base_cstr(new->manifest.sha256)));
+    return BERTH_OK;
+}
+
+static int32_t reload(struct plugins *plugins, struct berth_str name,
+                      const struct plugins_reload *how, struct plugins_reloaded *out,
+                      struct berth_error *error) {
+    struct generation *old = find(plugins, name);
+    struct generation *new = NULL;
+    retire_quarantined(plugins);
+    if (!old) {
+        return base_error(error, BERTH_E_NOT_FOUND, "there is no plugin [" BASE_FMT "]",
+                          BASE_ARG(name));
+    }
+    int32_t code = prepare(plugins, old, how, &new, error);
+    if (code) {
+        return code;
+    }
+    *out = (struct plugins_reloaded){.is_gone = true};
+    (void)snprintf(out->from, sizeof out->from, "%s", old->owner);
+    (void)snprintf(out->to, sizeof out->to, "%s", new->owner);
+    (void)snprintf(out->version, sizeof out->version, BASE_FMT, BASE_ARG(new->manifest.version));
+    code = how->dry_run ? BERTH_OK : swap(plugins, old, new, out, error);
+    if (code || how->dry_run) {
+        (void)generation_stop(new, 0);
+        (void)generation_unload(new);
+        return code;
+    }
+    uint64_t began = base_monotonic_ns();
+    if (!retire(plugins, old, how->deadline_ms, &out->is_gone)) {
+        out->is_gone = false;
+        quarantine(plugins, old);
+    }
+    out->drain_ms = (base_monotonic_ns() - began) / BASE_NS_PER_MS;
+    return BERTH_OK;
+}
+
+int32_t plugins_reload(struct plugins *plugins, struct berth_str name,
+                       const struct plugins_reload *how, struct plugins_reloaded *out,
+                       struct berth_error *error) {
+    (void)pthread_mutex_lock(&plugins->control);
+    int32_t code = reload(plugins, name, how, out, error);
+    (void)pthread_mutex_unlock(&plugins->control);
+    return code;
+}
+
+/* ---- stopping ---- */
+
+static void stop(struct plugins *plugins, struct generation **list, uint64_t deadline_ms) {
+    while (*list) {
+        struct generation *g = *list;
+        bool is_gone = false;
+        (void)pthread_mutex_lock(&plugins->lock);
+        *list = g->next;
+        (void)pthread_mutex_unlock(&plugins->lock);
+        if (!retire(plugins, g, deadline_ms, &is_gone)) {
             /* Its requests would return into code that is gone: the process ends with it mapped. */
             LOG(plugins->services->log, BERTH_LOG_ERROR, "plugin_would_not_stop",
                 LOG_FIELD("plugin", base_cstr(g->owner)));
-            continue;
         }
-        generation_unload(g);
     }
 }
+
+void plugins_stop(struct plugins *plugins, uint64_t deadline_ms) {
+    (void)pthread_mutex_lock(&plugins->control);
+    (void)publish(plugins, NULL, NULL);
+    stop(plugins, &plugins->generations, deadline_ms);
+    stop(plugins, &plugins->quarantined, deadline_ms);
+    (void)pthread_mutex_unlock(&plugins->control);
+}
+
+/* ---- showing ---- */
 
 void plugins_each(struct plugins *plugins, void (*fn)(void *user, const struct plugin_info *info),
                   void *user) {
@@ -232,8 +407,11 @@ static void describe(const struct generation *g, struct base_buf *out) {
 void plugins_describe(struct plugins *plugins, struct base_buf *out) {
     json_open_array(out);
     (void)pthread_mutex_lock(&plugins->lock);
-    for (const struct generation *g = plugins->generations; g; g = g->next) {
-        describe(g, out);
+    const struct generation *const lists[] = {plugins->generations, plugins->quarantined};
+    for (size_t i = 0; i < BASE_COUNT(lists); i++) {
+        for (const struct generation *g = lists[i]; g; g = g->next) {
+            describe(g, out);
+        }
     }
     (void)pthread_mutex_unlock(&plugins->lock);
     json_close_array(out);

@@ -8,6 +8,7 @@
 #ifndef HOST_REST_REST_H
 #define HOST_REST_REST_H
 
+#include "host/plugins/control.h"
 #include "host/plugins/plugins.h"
 #include "host/store/stored_users.h"
 
@@ -17,6 +18,7 @@ struct rest_context {
     struct nodes *nodes;
     struct store *store;
     struct plugins *plugins;
+    struct control *control;
     struct http_server *server;
     struct worker_pool *workers;
     struct router *router;
@@ -59,6 +61,8 @@ int32_t rest_add_cat(struct route_set *set, struct rest_context *context,
 int32_t rest_add_berth(struct route_set *set, struct rest_context *context,
                        struct berth_error *error);
 
+int32_t rest_add_reload(struct route_set *set, struct rest_context *context,
+                        struct berth_error *error);
 int32_t rest_add_security(struct route_set *set, struct rest_context *context,
                           struct berth_error *error);
 int32_t rest_add_users(struct route_set *set, struct rest_context *context,

@@ -59,7 +59,11 @@ void settings_destroy(struct settings *settings) {
     size_t cursor = 0;
     struct setting_def *def;
     while ((def = base_map_next(&settings->declared, &cursor))) {
-        setting_def_destroy(def);
+        while (def) {
+            struct setting_def *older = def->older;
+            setting_def_destroy(def);
+            def = older;
+        }
     }
     base_map_deinit(&settings->declared);
     while (settings->observers) {
@@ -79,27 +83,87 @@ void settings_set_file(struct settings *settings, struct settings_layer *file) {
     settings->layers[SETTINGS_FILE] = file;
 }
 
+/* Generations of the same: "name#1", "name#2". */
+static bool same_family(const char *a, const char *b) {
+    size_t len = strcspn(a, "#");
+    return a[len] == '#' && b[len] == '#' && strncmp(a, b, len) == 0;
+}
+
+static int32_t check_older(const struct setting_def *known, const char *owner,
+                           const struct berth_setting *setting, struct berth_error *error) {
+    if (!same_family(known->owner, owner) || strcmp(known->owner, owner) == 0) {
+        return base_error(error, BERTH_E_EXISTS, "the setting [" BASE_FMT "] is declared by [%s]",
+                          BASE_ARG(setting->key), known->owner);
+    }
+    return known->setting.type == setting->type
+               ? BERTH_OK
+               : base_error(error, BERTH_E_INVALID,
+                            "the setting [" BASE_FMT "] has another type than [%s] declares",
+                            BASE_ARG(setting->key), known->owner);
+}
+
+/* Puts a declaration before those of older generations. */
+static bool put_def(struct settings *settings, struct setting_def *def) {
+    struct setting_def *known = base_map_remove(&settings->declared, def->setting.key);
+    def->older = known;
+    if (base_map_set(&settings->declared, def->setting.key, def)) {
+        return true;
+    }
+    def->older = NULL;
+    if (known) {
+        (void)base_map_set(&settings->declared, known->setting.key, known); /* there was room */
+    }
+    return false;
+}
+
+/* Takes an owner's declaration of a key away; the next older one holds again. */
+static void drop_def(struct settings *settings, struct berth_str key, const char *owner) {
+    struct setting_def *first = base_map_remove(&settings->declared, key);
+    struct setting_def **link = &first;
+    while (*link && strcmp((*link)->owner, owner) != 0) {
+        link = &(*link)->older;
+    }
+    struct setting_def *dropped = *link;
+    if (dropped) {
+        *link = dropped->older;
+    }
+    if (first) {
+        (void)base_map_set(&settings->declared, first->setting.key, first); /* there was room */
+    }
+    setting_def_destroy(dropped);
+}
+
+static int32_t check_given(const struct settings *settings, const struct setting_def *def,
+                           struct berth_error *error) {
+    struct berth_error reason = BASE_ERROR_INIT;
+    for (int i = 0; i < SETTINGS_LAYERS; i++) {
+        const struct setting_value *value =
+            settings_layer_get(settings->layers[i], def->setting.key);
+        bool counts = i == SETTINGS_FILE || def->older;
+        if (value && counts && setting_check(def, value, &reason)) {
+            return value->line ? base_error(error, BERTH_E_INVALID, "line %u: %.900s", value->line,
+                                            reason.message)
+                               : base_error(error, BERTH_E_INVALID, "%.900s", reason.message);
+        }
+    }
+    return BERTH_OK;
+}
+
 static int32_t declare_one(struct settings *settings, const char *owner,
                            const struct berth_setting *setting, struct berth_error *error) {
     const struct setting_def *known = base_map_get(&settings->declared, setting->key);
-    if (known) {
-        return base_error(error, BERTH_E_EXISTS, "the setting [" BASE_FMT "] is declared by [%s]",
-                          BASE_ARG(setting->key), known->owner);
+    int32_t checked = known ? check_older(known, owner, setting, error) : BERTH_OK;
+    if (checked) {
+        return checked;
     }
     struct setting_def *def = NULL;
     int32_t code = setting_def_create(setting, owner, &def, error);
     if (code) {
         return code;
     }
-    const struct setting_value *value =
-        settings_layer_get(settings->layers[SETTINGS_FILE], setting->key);
-    struct berth_error reason = BASE_ERROR_INIT;
-    if (value && setting_check(def, value, &reason)) {
-        code = value->line ? base_error(error, BERTH_E_INVALID, "line %u: %.900s", value->line,
-                                        reason.message)
-                           : base_error(error, BERTH_E_INVALID, "%.900s", reason.message);
-    }
-    if (!code && !base_map_set(&settings->declared, def->setting.key, def)) {
+    def->older = (struct setting_def *)(uintptr_t)known; /* for check_given */
+    code = check_given(settings, def, error);
+    if (!code && !put_def(settings, def)) {
         code = base_error_memory(error);
     }
     if (code) {
@@ -118,10 +182,17 @@ int32_t settings_declare(struct settings *settings, const char *owner,
         code = declare_one(settings, owner, &list[done], error);
     }
     for (uint32_t i = 0; code && i + 1 < done; i++) {
-        setting_def_destroy(base_map_remove(&settings->declared, list[i].key));
+        drop_def(settings, list[i].key, owner);
     }
     (void)pthread_rwlock_unlock(&settings->lock);
     return code;
+}
+
+static bool has_owner(const struct setting_def *def, const char *owner) {
+    while (def && strcmp(def->owner, owner) != 0) {
+        def = def->older;
+    }
+    return def != NULL;
 }
 
 void settings_forget(struct settings *settings, const char *owner) {
@@ -129,11 +200,10 @@ void settings_forget(struct settings *settings, const char *owner) {
     struct setting_def *def;
     do {
         size_t cursor = 0;
-        while ((def = base_map_next(&settings->declared, &cursor)) &&
-               strcmp(def->owner, owner) != 0) {
+        while ((def = base_map_next(&settings->declared, &cursor)) && !has_owner(def, owner)) {
         }
         if (def) {
-            setting_def_destroy(base_map_remove(&settings->declared, def->setting.key));
+            drop_def(settings, def->setting.key, owner);
         }
     } while (def);
     struct observer **link = &settings->observers;

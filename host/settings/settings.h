@@ -71,7 +71,11 @@ void settings_destroy(struct settings *settings);
 /* Takes over the values of the node's file. Before any declaration. */
 void settings_set_file(struct settings *settings, struct settings_layer *file);
 
-/* owner: a name for messages and listings, kept as long as the settings are. */
+/*
+ * owner: a name for messages and listings, kept as long as the settings are. What stands before its
+ * '#' is whose generation it is: generations of one may declare the same setting, with the same
+ * type, and the newest declaration holds.
+ */
 int32_t settings_declare(struct settings *settings, const char *owner,
                          const struct berth_setting *list, uint32_t count,
                          struct berth_error *error);

@@ -11,6 +11,7 @@
 struct setting_def {
     struct berth_setting setting; /* its texts are in the arena */
     const char *owner;
+    struct setting_def *older; /* of an earlier generation of the owner; NULL: none */
     struct base_arena arena;
 };
 

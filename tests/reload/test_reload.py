@@ -1,0 +1,234 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Replacing ml_remote while it serves: nothing is dropped, and what cannot serve changes nothing."""
+import contextlib
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+import threading
+
+import pytest
+from berth_process import BUILD, Berth
+from remote_service import Remote, RemoteService
+from wire import Wire, request
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+CANDIDATE = pathlib.Path(__file__).with_name("candidate.c")
+RELOADS = int(os.environ.get("BERTH_RELOADS", "20"))
+CONNECTIONS = int(os.environ.get("BERTH_RELOAD_CONNECTIONS", "16"))
+
+
+def compile_candidate(folder, *options):
+    made = folder / "candidate.so"
+    subprocess.run([os.environ.get("CC", "cc"), "-std=gnu17", "-shared", "-fPIC", "-fvisibility=hidden", "-I",
+                    ROOT / "abi" / "include", "-Wl,--version-script=" + str(ROOT / "abi/cmake/plugin.map"),
+                    "-Wl,-z,defs", "-Wl,-z,now", *options, "-o", made, CANDIDATE], check=True)
+    return made
+
+
+def other_version(folder):
+    """The plugin as it is, but for the version that it names."""
+    made = folder / "ml_remote_other.so"
+    code = (BUILD / "ml_remote.so").read_bytes()
+    assert code.count(b"\0" b"0.1.0\0") >= 1
+    made.write_bytes(code.replace(b"\0" b"0.1.0\0", b"\0" b"0.1.9\0"))
+    made.chmod(0o755)
+    return made
+
+
+def reload(berth, **query):
+    with Wire(berth) as wire:
+        text = "&".join(f"{key}={value}" for key, value in query.items())
+        return wire.ask("POST", "/_berth/plugins/ml_remote/_reload" + ("?" + text if text else ""))
+
+
+def generations(berth):
+    with Wire(berth) as wire:
+        return [(p["generation"], p["version"], p["state"]) for p in wire.ask("GET", "/_berth/plugins").json()["plugins"]]
+
+
+def predict(model, text="hi"):
+    body = json.dumps({"parameters": {"text": text}}).encode()
+    return request("POST", f"/_plugins/_ml/models/{model}/_predict", body)
+
+
+@pytest.fixture
+def remote(start_berth):
+    with Remote(start_berth()) as remote:
+        yield remote
+
+
+def test_another_version(remote, tmp_path):
+    with RemoteService() as service:
+        model = remote.model(service.url + "/")
+        assert remote.ask(model) == {"ok": True}
+        answer = reload(remote.berth, path=other_version(tmp_path))
+        assert answer.status == 200, answer.body
+        said = answer.json()
+        assert said["from"] == "ml_remote#1" and said["to"] == "ml_remote#2" and said["version"] == "0.1.9"
+        assert said["acknowledged"] and not said["quarantined"]
+        assert generations(remote.berth) == [("ml_remote#2", "0.1.9", "SERVING")]
+        assert remote.ask(model) == {"ok": True}
+        assert reload(remote.berth).json()["version"] == "0.1.9"  # from the file that it was loaded from
+        assert remote.ask(model) == {"ok": True}
+    with open(f"/proc/{remote.berth.process.pid}/maps", encoding="utf-8") as maps:
+        loaded = {line.split("/")[-1].strip() for line in maps if "/run/" in line}
+    assert loaded == {"3-ml_remote_other.so"}
+
+
+def test_dry_run(remote):
+    answer = reload(remote.berth, dry_run="true")
+    assert answer.status == 200 and answer.json()["dry_run"] and "swap_micros" not in answer.json()
+    assert [name for name, _, _ in generations(remote.berth)] == ["ml_remote#1"]
+
+
+def test_settings_go_on(remote):
+    key = "plugins.ml_commons.stream_enabled"
+    remote.send("PUT", "/_cluster/settings", body={"persistent": {key: True}})
+    assert reload(remote.berth).status == 200
+    shown = remote.send("GET", "/_cluster/settings", params={"flat_settings": "true"})
+    assert shown["persistent"][key] == "true"
+    remote.send("PUT", "/_cluster/settings", body={"persistent": {key: False}})
+    assert remote.send("GET", "/_cluster/settings", params={"flat_settings": "true"})["persistent"][key] == "false"
+
+
+def test_what_is_in_flight_ends_in_the_old_code(remote, tmp_path):
+    with RemoteService(is_open=False) as service:
+        model = remote.model(service.url + "/")
+        with Wire(remote.berth) as held:
+            held.send(predict(model))
+            service.requests.get(timeout=60)
+            answer = reload(remote.berth, deadline_ms=0, path=other_version(tmp_path))
+            assert answer.json()["quarantined"]
+            assert generations(remote.berth) == [("ml_remote#2", "0.1.9", "SERVING"),
+                                                 ("ml_remote#1", "0.1.0", "DRAINING")]
+            service.gate.release(10)
+            assert held.read().status == 200
+            assert remote.ask(model) == {"ok": True}
+        assert not reload(remote.berth).json()["quarantined"]
+        assert [name for name, _, _ in generations(remote.berth)] == ["ml_remote#3"]
+
+
+BROKEN = {
+    "no file": (None, "cannot open"),
+    "half a file": ("half", ""),
+    "text": (b"this is no code", ""),
+    "another plugin": (["-DNAME=\"other\""], "not [ml_remote]"),
+    "another ABI": (["-DABI_MAJOR=99"], "99"),
+    "crash when mapped": (["-DWRONG_CONSTRUCTOR=1"], "signal 6"),
+    "crash in create": (["-DWRONG_CRASH=1"], "signal 6"),
+    "refuses to be created": (["-DWRONG_CREATE=1"], "create"),
+    "setting of another type": (["-DWRONG_SETTING=1"], "another type"),
+    "route of the host": (["-DWRONG_ROUTE=1"], "/_nodes"),
+}
+
+
+@pytest.mark.parametrize("case", BROKEN)
+def test_broken_candidate(remote, tmp_path, case):
+    what, word = BROKEN[case]
+    path = tmp_path / "candidate.so"
+    if what == "half":
+        path.write_bytes((BUILD / "ml_remote.so").read_bytes()[:100000])
+    elif isinstance(what, bytes):
+        path.write_bytes(what)
+    elif what:
+        path = compile_candidate(tmp_path, *what)
+    with RemoteService() as service:
+        model = remote.model(service.url + "/")
+        answer = reload(remote.berth, path=path)
+        assert answer.status >= 400, answer.body
+        assert word in answer.json()["error"]["reason"]
+        assert [name for name, _, _ in generations(remote.berth)] == ["ml_remote#1"]
+        assert remote.ask(model) == {"ok": True}
+        key = "plugins.ml_commons.stream_enabled"
+        remote.send("PUT", "/_cluster/settings", body={"persistent": {key: True}})
+        assert reload(remote.berth).status == 200
+        assert remote.ask(model) == {"ok": True}
+
+
+def test_candidate_without_fault(remote, tmp_path):
+    assert reload(remote.berth, path=compile_candidate(tmp_path)).status == 200
+    with Wire(remote.berth) as wire:
+        assert wire.ask("GET", "/_candidate").json() == {"candidate": True}
+        assert wire.ask("GET", "/_plugins/_ml/stats").status in (400, 404)
+    back = reload(remote.berth, path=BUILD / "ml_remote.so")
+    assert back.status == 200, back.body
+    with Wire(remote.berth) as wire:
+        assert wire.ask("GET", "/_plugins/_ml/stats").status == 200
+
+
+def test_who_is_not_there(remote):
+    with Wire(remote.berth) as wire:
+        assert wire.ask("POST", "/_berth/plugins/nobody/_reload").status == 404
+        assert wire.ask("POST", "/_berth/plugins/ml_remote/_reload?deadline_ms=x").status == 400
+        assert wire.ask("POST", "/_berth/plugins/ml_remote/_reload?path=relative.so").status == 400
+
+
+class Load:
+    """Predictions and control calls from many connections until it is stopped."""
+
+    def __init__(self, berth, model):
+        self.berth, self.model = berth, model
+        self.stopped = threading.Event()
+        self.counts = []
+        self.wrong = []
+        self.threads = [threading.Thread(target=self.run, args=(i,)) for i in range(CONNECTIONS)]
+
+    def run(self, number):
+        count = 0
+        try:
+            with Wire(self.berth) as wire:
+                while not self.stopped.is_set():
+                    text = f"{number}-{count}"
+                    if number % 4 == 0:
+                        answer = wire.ask("GET", f"/_plugins/_ml/models/{self.model}")
+                        assert answer.json()["name"] == "remote"
+                    else:
+                        wire.send(predict(self.model, text))
+                        answer = wire.read()
+                        assert answer.json()["inference_results"][0]["output"][0]["dataAsMap"] == {"text": text}
+                    assert answer.status == 200
+                    count += 1
+        except Exception as error:  # told by the test
+            self.wrong.append(repr(error))
+        self.counts.append(count)
+
+    def __enter__(self):
+        for thread in self.threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.stopped.set()
+        for thread in self.threads:
+            thread.join()
+
+
+def echo(came):
+    return 200, {}, came.body
+
+
+def files_of(pid):
+    return len(os.listdir(f"/proc/{pid}/fd"))
+
+
+def test_reloads_under_load(remote, tmp_path):
+    files = [BUILD / "ml_remote.so", other_version(tmp_path)]
+    with RemoteService() as service:
+        service.otherwise = echo
+        model = remote.model(service.url + "/")
+        with Load(remote.berth, model) as load:
+            for i in range(RELOADS):
+                answer = reload(remote.berth, path=files[(i + 1) % 2])
+                assert answer.status == 200, answer.body
+                assert answer.json()["version"] == ("0.1.9", "0.1.0")[i % 2]
+                assert not answer.json()["quarantined"]
+        assert load.wrong == []
+        assert min(load.counts) > 0
+    assert [name for name, _, _ in generations(remote.berth)] == [f"ml_remote#{RELOADS + 1}"]
+    with open(f"/proc/{remote.berth.process.pid}/maps", encoding="utf-8") as maps:
+        assert len({line.split("/run/")[1] for line in maps if "/run/" in line}) == 1
+    with open(f"/proc/{remote.berth.process.pid}/status", encoding="ascii") as status:
+        threads = next(int(line.split()[1]) for line in status if line.startswith("Threads:"))
+    assert threads < 20 and files_of(remote.berth.process.pid) < 200
