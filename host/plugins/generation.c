@@ -94,6 +94,12 @@ static int32_t copy_bytes(int from, int to, const char *path, struct berth_error
             "it 0755 or stricter",
             path, (unsigned)status.st_mode & 07777);
     }
+    if (status.st_uid != 0 && status.st_uid != geteuid()) {
+        return base_error(error, BERTH_E_DENIED,
+                          "the plugin [%s] belongs to the user %u: it is code, and must belong to "
+                          "root or to the user who runs Berth",
+                          path, (unsigned)status.st_uid);
+    }
     ssize_t n = 0;
     while ((n = sendfile(to, from, NULL, 1 << 20)) > 0) {
     }

@@ -20,6 +20,7 @@ struct plugins {
     struct generation *generations; /* the last loaded first */
     struct generation *quarantined; /* replaced, and did not end in time; guarded likewise */
     uint64_t loaded;
+    struct plugins_stats stats; /* guarded by lock */
 };
 
 int32_t plugins_create(const struct plugin_services *services, struct route_set *host_routes,
@@ -277,6 +278,10 @@ int32_t plugins_reload(struct plugins *plugins, struct berth_str name,
                        struct berth_error *error) {
     (void)pthread_mutex_lock(&plugins->control);
     int32_t code = reload(plugins, name, how, out, error);
+    (void)pthread_mutex_lock(&plugins->lock);
+    plugins->stats.reloads += !code && !how->dry_run;
+    plugins->stats.refused += code != BERTH_OK;
+    (void)pthread_mutex_unlock(&plugins->lock);
     (void)pthread_mutex_unlock(&plugins->control);
     return code;
 }
@@ -307,6 +312,15 @@ void plugins_stop(struct plugins *plugins, uint64_t deadline_ms) {
 }
 
 /* ---- showing ---- */
+
+void plugins_stats(struct plugins *plugins, struct plugins_stats *out) {
+    (void)pthread_mutex_lock(&plugins->lock);
+    *out = plugins->stats;
+    for (const struct generation *g = plugins->quarantined; g; g = g->next) {
+        out->quarantined++;
+    }
+    (void)pthread_mutex_unlock(&plugins->lock);
+}
 
 void plugins_each(struct plugins *plugins, void (*fn)(void *user, const struct plugin_info *info),
                   void *user) {

@@ -47,6 +47,14 @@ int32_t plugins_reload(struct plugins *plugins, struct berth_str name,
                        const struct plugins_reload *how, struct plugins_reloaded *out,
                        struct berth_error *error);
 
+struct plugins_stats {
+    uint64_t reloads; /* that were carried out */
+    uint64_t refused; /* after which the old generation served on */
+    uint32_t quarantined;
+};
+
+void plugins_stats(struct plugins *plugins, struct plugins_stats *out);
+
 /* Unpublishes and stops all, the last loaded first. Control thread, with the loops running. */
 void plugins_stop(struct plugins *plugins, uint64_t deadline_ms);
 

@@ -94,6 +94,17 @@ static void put_store(struct base_buf *out, const struct rest_context *context) 
            (double)store.last_seq_no);
 }
 
+static void put_reloads(struct base_buf *out, const struct rest_context *context) {
+    struct plugins_stats stats;
+    plugins_stats(context->plugins, &stats);
+    metric(out, "berth_plugin_reloads_total", "counter", "Plugins that were replaced.",
+           (double)stats.reloads);
+    metric(out, "berth_plugin_reloads_refused_total", "counter",
+           "Replacements after which the old generation served on.", (double)stats.refused);
+    metric(out, "berth_plugins_quarantined", "gauge",
+           "Replaced generations that have requests left.", stats.quarantined);
+}
+
 static void put_plugin(void *user, const struct plugin_info *info) {
     base_buf_format(user, "berth_plugin_info{name=\"" BASE_FMT "\",version=\"" BASE_FMT "\"} 1\n",
                     BASE_ARG(info->name), BASE_ARG(info->version));
@@ -111,6 +122,7 @@ static void get_metrics(void *user, struct berth_request *request,
     put_http(&out, context);
     put_pool(&out, context);
     put_store(&out, context);
+    put_reloads(&out, context);
     base_buf_cstr(&out, "# HELP berth_plugin_info The plugins that serve.\n"
                         "# TYPE berth_plugin_info gauge\n");
     plugins_each(context->plugins, put_plugin, &out);

@@ -103,6 +103,7 @@ def test_what_is_in_flight_ends_in_the_old_code(remote, tmp_path):
             assert answer.json()["quarantined"]
             assert generations(remote.berth) == [("ml_remote#2", "0.1.9", "SERVING"),
                                                  ("ml_remote#1", "0.1.0", "DRAINING")]
+            assert "berth_plugins_quarantined 1\n" in remote.send("GET", "/_berth/metrics")
             service.gate.release(10)
             assert held.read().status == 200
             assert remote.ask(model) == {"ok": True}
@@ -145,6 +146,16 @@ def test_broken_candidate(remote, tmp_path, case):
         remote.send("PUT", "/_cluster/settings", body={"persistent": {key: True}})
         assert reload(remote.berth).status == 200
         assert remote.ask(model) == {"ok": True}
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+def test_candidate_of_another_user(remote, tmp_path):
+    """Whoever may ask for a reload, and may not write as root or as Berth's user, brings no code in."""
+    path = compile_candidate(tmp_path)
+    os.chown(path, 65534, 65534)
+    answer = reload(remote.berth, path=path)
+    assert answer.status == 403 and "65534" in answer.json()["error"]["reason"]
+    assert "berth_plugin_reloads_refused_total 1\n" in remote.send("GET", "/_berth/metrics")
 
 
 def test_candidate_without_fault(remote, tmp_path):
