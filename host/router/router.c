@@ -470,9 +470,8 @@ static void authenticate(struct berth_request *request) {
     struct security_shown shown = {.authorization = given ? header : base_str("", 0),
                                    .address = http_request_address(request->http),
                                    .certificate = http_request_certificate(request->http)};
-    enum security_result result =
-        security_authenticate(home->router->options.security, home->loop, &shown, make_login,
-                              request, &request->caller);
+    enum security_result result = security_authenticate(
+        home->router->options.security, home->loop, &shown, make_login, request, &request->caller);
     http_request_hide_header(request->http, BERTH_STR("authorization"));
     admit(request, result);
 }
