@@ -130,15 +130,15 @@ static const struct row rows[] = {
     INT("remote.circuit_breaker.failure_percent", "50", 0, 100,
         "The share of failed exchanges at which a remote service is not asked for a while: no "
         "connection, no answer in time, 502, 503, 504. 0: services are asked whatever fails."),
-    INT("remote.circuit_breaker.minimum_exchanges", "20", 1, 1e6,
+    INT("remote.circuit_breaker.minimum_exchanges", "100", 1, 1e6,
         "Exchanges of a window, below which the share is not looked at."),
     {KEY("remote.circuit_breaker.window"), BERTH_SETTING_TIME, "10s", 100, 3600 * 1000.0, NULL, 0,
      "The time in which they are counted."},
     {KEY("remote.circuit_breaker.open_time"), BERTH_SETTING_TIME, "5s", 1, 3600 * 1000.0, NULL, 0,
      "How long nothing is asked, until one exchange is let through to try."},
     INT("remote.retry_budget_percent", "20", 0, 100,
-        "Retries of a window, as a share of its exchanges with a remote service; the first ten "
-        "are free. 100: no budget."),
+        "Retries of a window, as a share of its exchanges with a remote service; the first "
+        "hundred are free. 100: no budget."),
     INT("max_json_size", "100000000", -1, 2147483647,
         "The largest answer of a remote service, in bytes; -1: up to 2 GiB."),
 };

@@ -16,7 +16,7 @@
 /* Origins beyond so many are asked without being watched. */
 #define ML_UPSTREAMS_MAX 4096u
 /* So many retries within a window are in every budget. */
-#define ML_RETRIES_FREE 10u
+#define ML_RETRIES_FREE 100u
 
 struct ml_upstreams;
 struct ml_upstream;

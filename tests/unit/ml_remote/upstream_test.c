@@ -163,15 +163,15 @@ static void retries_have_a_budget(void **state) {
     struct ml_upstream_rules none = rules;
     none.retry_percent = 100;
     assert_int_equal(retry_all(u, &rules, START), ML_RETRIES_FREE);
-    for (int i = 0; i < 100; i++) {
+    for (int i = 0; i < 1000; i++) {
         (void)exchange(u, &rules, START, ML_UPSTREAM_CLOSED, ML_UPSTREAM_ANSWERED);
     }
-    assert_int_equal(retry_all(u, &rules, START), 20 - ML_RETRIES_FREE);
+    assert_int_equal(retry_all(u, &rules, START), 200 - ML_RETRIES_FREE);
     assert_int_equal(retry_all(u, &rules, START + 10 * SECOND), ML_RETRIES_FREE);
     assert_int_equal(retry_all(u, &none, START + 10 * SECOND), 1000);
     struct ml_upstream_figures figures;
     ml_upstream_read(u, START, &figures);
-    assert_int_equal(figures.retries, 20 + ML_RETRIES_FREE + 1000);
+    assert_int_equal(figures.retries, 200 + ML_RETRIES_FREE + 1000);
     assert_int_equal(figures.retries_refused, 3);
 }
 
