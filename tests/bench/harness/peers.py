@@ -290,7 +290,7 @@ class Berth(Peer):
         ml = "/_plugins/_ml"
         self.wait_until(lambda: request(self.port, "GET", "/", headers=self.admin)[0] == 200)
         self.call("PUT", "/_cluster/settings", {"persistent": self.SETTINGS}, self.admin)
-        for call in CALLS.values():
+        for call in self.setup.calls:
             front = self.setup.front if call.tls else self.setup.remote
             action = {"action_type": "predict", "method": "POST",
                       "url": f"http{'s' if call.tls else ''}://127.0.0.1:{front.port}{call.path}",
