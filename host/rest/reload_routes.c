@@ -8,10 +8,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+/* How long the old generation may take to finish, and the new one to start in a child process. */
 #define DEADLINE_DEFAULT_MS 30000
-#define DEADLINE_MAX_MS 3600000
-/* How long a plugin may take to start in a process of its own. */
-#define PROBE_MS 30000
+#define PROBE_DEFAULT_MS 30000
+#define TIME_MAX_MS 3600000
 
 struct reload_order {
     struct control_order order;
@@ -58,16 +58,31 @@ static void run(struct control_order *base) {
     destroy(order);
 }
 
+/* A time in milliseconds; out_ms stays as it is where none is given. */
+static int32_t read_time(const struct reload_order *order, const char *name, int64_t least,
+                         uint64_t *out_ms, struct berth_error *error) {
+    struct berth_str text;
+    int64_t ms = 0;
+    if (router_query(order->request, base_cstr(name), &text)) {
+        return BERTH_OK;
+    }
+    if (!base_str_i64(text, &ms) || ms < least || ms > TIME_MAX_MS) {
+        return base_error(error, BERTH_E_INVALID, "[%s] is a whole number from %d to %d", name,
+                          (int)least, TIME_MAX_MS);
+    }
+    *out_ms = (uint64_t)ms;
+    return BERTH_OK;
+}
+
 static int32_t read_order(struct reload_order *order, struct berth_error *error) {
     struct berth_str text;
-    int64_t deadline = DEADLINE_DEFAULT_MS;
-    if (router_query(order->request, BERTH_STR("deadline_ms"), &text) == BERTH_OK &&
-        (!base_str_i64(text, &deadline) || deadline < 0 || deadline > DEADLINE_MAX_MS)) {
-        return base_error(error, BERTH_E_INVALID, "[deadline_ms] is a whole number from 0 to %d",
-                          DEADLINE_MAX_MS);
+    order->how.deadline_ms = DEADLINE_DEFAULT_MS;
+    order->how.probe_ms = PROBE_DEFAULT_MS;
+    int32_t code = read_time(order, "deadline_ms", 0, &order->how.deadline_ms, error);
+    code = code ? code : read_time(order, "probe_ms", 1, &order->how.probe_ms, error);
+    if (code) {
+        return code;
     }
-    order->how.deadline_ms = (uint64_t)deadline;
-    order->how.probe_ms = PROBE_MS;
     if (router_query(order->request, BERTH_STR("path"), &text) == BERTH_OK) {
         if (text.len == 0 || text.ptr[0] != '/') {
             return base_error(error, BERTH_E_INVALID, "[path] is a file's, from the root on");
@@ -110,7 +125,7 @@ static void post_reload(void *user, struct berth_request *request,
 
 int32_t rest_add_reload(struct route_set *set, struct rest_context *context,
                         struct berth_error *error) {
-    static const char *const query[] = {"path", "deadline_ms", "dry_run", NULL};
+    static const char *const query[] = {"path", "deadline_ms", "probe_ms", "dry_run", NULL};
     static const struct rest_route routes[] = {
         {"POST", "/_berth/plugins/{name}/_reload", BERTH_ROUTE_LOOP, BERTH_BODY_NONE,
          "cluster:admin/berth/plugins/reload", post_reload, query},

@@ -148,6 +148,12 @@ def test_broken_candidate(remote, tmp_path, case):
         assert remote.ask(model) == {"ok": True}
 
 
+def test_candidate_that_hangs(remote, tmp_path):
+    answer = reload(remote.berth, path=compile_candidate(tmp_path, "-DWRONG_HANG=1"), probe_ms=500)
+    assert answer.status == 504 and "500 ms" in answer.json()["error"]["reason"]
+    assert [name for name, _, _ in generations(remote.berth)] == ["ml_remote#1"]
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
 def test_candidate_of_another_user(remote, tmp_path):
     """Whoever may ask for a reload, and may not write as root or as Berth's user, brings no code in."""
@@ -173,6 +179,7 @@ def test_who_is_not_there(remote):
     with Wire(remote.berth) as wire:
         assert wire.ask("POST", "/_berth/plugins/nobody/_reload").status == 404
         assert wire.ask("POST", "/_berth/plugins/ml_remote/_reload?deadline_ms=x").status == 400
+        assert wire.ask("POST", "/_berth/plugins/ml_remote/_reload?probe_ms=0").status == 400
         assert wire.ask("POST", "/_berth/plugins/ml_remote/_reload?path=relative.so").status == 400
 
 
