@@ -262,6 +262,67 @@ static void lists_defaults_and_descriptions(void **state) {
     assert_true(json_is(json_get(json_get(json_root(&doc), "p.limit"), "dynamic"), JSON_TRUE));
 }
 
+static int64_t limit_of(struct settings *settings) {
+    const struct berth_settings_view *view = settings_acquire(settings);
+    int64_t limit = -1;
+    assert_non_null(view);
+    if (settings_get_int(view, BERTH_STR("g.limit"), &limit)) {
+        limit = -1;
+    }
+    settings_release(settings, view);
+    return limit;
+}
+
+/* Whichever of two generations goes first, the other's declaration holds. */
+static void generations_declare_the_same(void **state) {
+    struct rig *rig = *state;
+    struct settings *settings = rig->settings;
+    static const struct berth_str limits[] = {BERTH_STR_INIT("11"), BERTH_STR_INIT("12")};
+    struct berth_setting first = declared[0];
+    struct berth_error error = BASE_ERROR_INIT;
+    first.key = BERTH_STR("g.limit");
+    first.default_values = &limits[0];
+    struct berth_setting second = first;
+    second.default_values = &limits[1];
+    for (int old_goes_first = 0; old_goes_first < 2; old_goes_first++) {
+        assert_int_equal(settings_declare(settings, "g#1", &first, 1, NULL), BERTH_OK);
+        assert_int_equal(settings_declare(settings, "g#1", &first, 1, NULL), BERTH_E_EXISTS);
+        assert_int_equal(settings_declare(settings, "h#1", &first, 1, NULL), BERTH_E_EXISTS);
+        assert_int_equal(settings_declare(settings, "g#2", &second, 1, NULL), BERTH_OK);
+        assert_int_equal(limit_of(settings), 12);
+        settings_forget(settings, old_goes_first ? "g#1" : "g#2");
+        assert_int_equal(limit_of(settings), old_goes_first ? 12 : 11);
+        settings_forget(settings, old_goes_first ? "g#2" : "g#1");
+        assert_int_equal(limit_of(settings), -1);
+    }
+    assert_int_equal(settings_declare(settings, "g#1", &first, 1, NULL), BERTH_OK);
+    second.type = BERTH_SETTING_TEXT;
+    assert_int_equal(settings_declare(settings, "g#2", &second, 1, &error), BERTH_E_INVALID);
+    assert_non_null(strstr(error.message, "another type than [g#1]"));
+    assert_int_equal(limit_of(settings), 11);
+    struct berth_setting both[] = {second, first};
+    both[0].key = BERTH_STR("g.other");
+    both[0].type = BERTH_SETTING_TEXT;
+    both[1].type = BERTH_SETTING_TEXT;
+    assert_int_equal(settings_declare(settings, "g#2", both, 2, NULL), BERTH_E_INVALID);
+    assert_false(settings_is_declared(settings, BERTH_STR("g.other")));
+    assert_int_equal(limit_of(settings), 11);
+}
+
+/* A new declaration must take what is set. */
+static void a_new_generation_takes_what_is_set(void **state) {
+    struct rig *rig = *state;
+    struct berth_setting setting = declared[0];
+    struct berth_error error = BASE_ERROR_INIT;
+    setting.key = BERTH_STR("g.limit");
+    assert_int_equal(settings_declare(rig->settings, "g#1", &setting, 1, NULL), BERTH_OK);
+    settings_apply(rig->settings, layer_of("g.limit", "20"), settings_layer_create());
+    setting.max = 19;
+    assert_int_equal(settings_declare(rig->settings, "g#2", &setting, 1, &error), BERTH_E_INVALID);
+    assert_non_null(strstr(error.message, "g.limit"));
+    assert_int_equal(limit_of(rig->settings), 20);
+}
+
 static void survives_each_failed_allocation(void **state) {
     (void)state;
     FAULT_EACH_ALLOCATION({
@@ -295,6 +356,8 @@ int main(void) {
         IN_RIG(checks_the_values_of_the_file),
         IN_RIG(forgets_an_owner),
         IN_RIG(lists_defaults_and_descriptions),
+        IN_RIG(generations_declare_the_same),
+        IN_RIG(a_new_generation_takes_what_is_set),
         cmocka_unit_test(survives_each_failed_allocation),
     };
     return cmocka_run_group_tests_name("host.settings", tests, NULL, NULL);
