@@ -164,7 +164,7 @@ def test_core_dump(start_berth, tmp_path, monkeypatch, wanted):
         resource.setrlimit(resource.RLIMIT_CORE, limit)
     pid = berth.process.pid
     pathlib.Path(f"/proc/{pid}/coredump_filter").write_text("0", encoding="ascii")  # a small one
-    berth.process.send_signal(signal.SIGQUIT)
+    berth.process.send_signal(signal.SIGABRT)
     ended = os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
     assert ended.si_code == (os.CLD_DUMPED if wanted else os.CLD_KILLED)
     berth.kill()
