@@ -32,7 +32,8 @@ def other_version(folder):
     made = folder / "ml_remote_other.so"
     code = (BUILD / "ml_remote.so").read_bytes()
     assert code.count(b"\0" b"0.1.0\0") >= 1
-    made.write_bytes(code.replace(b"\0" b"0.1.0\0", b"\0" b"0.1.9\0"))
+    # Its first digit: the linker lets other texts share the end.
+    made.write_bytes(code.replace(b"\0" b"0.1.0\0", b"\0" b"9.1.0\0"))
     made.chmod(0o755)
     return made
 
@@ -66,11 +67,11 @@ def test_another_version(remote, tmp_path):
         answer = reload(remote.berth, path=other_version(tmp_path))
         assert answer.status == 200, answer.body
         said = answer.json()
-        assert said["from"] == "ml_remote#1" and said["to"] == "ml_remote#2" and said["version"] == "0.1.9"
+        assert said["from"] == "ml_remote#1" and said["to"] == "ml_remote#2" and said["version"] == "9.1.0"
         assert said["acknowledged"] and not said["quarantined"]
-        assert generations(remote.berth) == [("ml_remote#2", "0.1.9", "SERVING")]
+        assert generations(remote.berth) == [("ml_remote#2", "9.1.0", "SERVING")]
         assert remote.ask(model) == {"ok": True}
-        assert reload(remote.berth).json()["version"] == "0.1.9"  # from the file that it was loaded from
+        assert reload(remote.berth).json()["version"] == "9.1.0"  # from the file that it was loaded from
         assert remote.ask(model) == {"ok": True}
     with open(f"/proc/{remote.berth.process.pid}/maps", encoding="utf-8") as maps:
         loaded = {line.split("/")[-1].strip() for line in maps if "/run/" in line}
@@ -101,7 +102,7 @@ def test_what_is_in_flight_ends_in_the_old_code(remote, tmp_path):
             service.requests.get(timeout=60)
             answer = reload(remote.berth, deadline_ms=0, path=other_version(tmp_path))
             assert answer.json()["quarantined"]
-            assert generations(remote.berth) == [("ml_remote#2", "0.1.9", "SERVING"),
+            assert generations(remote.berth) == [("ml_remote#2", "9.1.0", "SERVING"),
                                                  ("ml_remote#1", "0.1.0", "DRAINING")]
             assert "berth_plugins_quarantined 1\n" in remote.send("GET", "/_berth/metrics")
             service.gate.release(10)
@@ -240,7 +241,7 @@ def test_reloads_under_load(remote, tmp_path):
             for i in range(RELOADS):
                 answer = reload(remote.berth, path=files[(i + 1) % 2])
                 assert answer.status == 200, answer.body
-                assert answer.json()["version"] == ("0.1.9", "0.1.0")[i % 2]
+                assert answer.json()["version"] == ("9.1.0", "0.1.0")[i % 2]
                 assert not answer.json()["quarantined"]
         assert load.wrong == []
         assert min(load.counts) > 0
