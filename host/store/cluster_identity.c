@@ -42,6 +42,9 @@ int32_t cluster_identity_open(struct store *store, char out_uuid[ID_NODE_LENGTH 
     json_open_object(&source);
     json_member_cstr(&source, "uuid", out_uuid);
     json_close_object(&source);
+    if (source.error) {
+        return base_error_memory(error);
+    }
     struct berth_write create = {.size = sizeof create,
                                  .op = BERTH_WRITE_CREATE,
                                  .index = index_name,

@@ -312,6 +312,10 @@ int32_t store_declare_index(struct store *store, const struct berth_index *decla
         return base_error(error, BERTH_E_INVALID, "an index's name has 1 to %u bytes",
                           BERTH_INDEX_NAME_MAX);
     }
+    const struct store_index *known = store_find_index(store, declared->name);
+    if (known && base_str_eq(known->mapping_text, declared->mapping)) {
+        return BERTH_OK; /* by an earlier generation of the plugin */
+    }
     struct store_index *index = calloc(1, sizeof *index);
     if (!index) {
         return base_error_memory(error);
@@ -320,7 +324,8 @@ int32_t store_declare_index(struct store *store, const struct berth_index *decla
     (void)pthread_mutex_lock(&store->write_lock);
     if (!code) {
         index->name = base_arena_dup(&store->arena, declared->name);
-        code = index->name.ptr ? BERTH_OK : base_error_memory(error);
+        index->mapping_text = base_arena_dup(&store->arena, declared->mapping);
+        code = index->name.ptr && index->mapping_text.ptr ? BERTH_OK : base_error_memory(error);
     }
     if (!code) {
         code = declare_locked(store, index, declared->mapping, error);

@@ -18,6 +18,7 @@
 struct store_index {
     struct berth_str name;
     int64_t id;
+    struct berth_str mapping_text; /* as it was declared */
     struct mapping *mapping;
     _Atomic bool used;
     /* When searches must see all writes (base_monotonic_ns); 0: they do. Set under write_lock. */
