@@ -74,12 +74,21 @@ static bool is_word(struct berth_str name) {
     return name.len > 0;
 }
 
-/* Whether the placeholder is all that stands between two quotes, and its default is null. */
+/* Whether a colon comes next, so that what ends before is the key of a member. */
+static bool is_before_colon(struct berth_str text, uint64_t at) {
+    struct berth_str rest = base_str_trim(base_str_from(text, at));
+    return rest.len && rest.ptr[0] == ':';
+}
+
+/*
+ * Whether the placeholder is all that stands between two quotes, and its default is null. Not where
+ * it is the key of a member: null is none.
+ */
 static bool is_quoted_null(const struct compiling *c, uint64_t close, struct berth_str name,
                            struct berth_str fallback) {
     return c->in_string && c->at > c->literal_start && c->at == c->opened &&
            close + 1 < c->text.len && c->text.ptr[close + 1] == '"' &&
-           base_str_is(fallback, "null") && is_word(name);
+           base_str_is(fallback, "null") && is_word(name) && !is_before_colon(c->text, close + 2);
 }
 
 /* The default is what its author wrote, so that placeholders in it count. */

@@ -156,6 +156,7 @@ static const struct fill_case json_cases[] = {
     {DEFAULTS, "{}", "{}", "{\"model\":\"small\",\"n\":3,\"opt\":null,\"list\":[1,2]}", NULL},
     {DEFAULTS, "{}", "{\"model\":\"m\",\"n\":9,\"opt\":\"here\",\"list\":[\"z\"]}",
      "{\"model\":\"m\",\"n\":9,\"opt\":\"here\",\"list\":[\"z\"]}", NULL},
+    {"{\"${parameters.k:-null}\": 1}", "{}", "{}", "{\"null\": 1}", NULL},
     {DEFAULTS, "{}", "{\"opt\":null,\"model\":null}",
      "{\"model\":\"null\",\"n\":3,\"opt\":\"null\",\"list\":[1,2]}", NULL},
     {DEFAULTS, "{}", "{\"opt\":\"\",\"model\":\"\"}",

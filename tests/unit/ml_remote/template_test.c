@@ -71,6 +71,7 @@ static const struct {
     /* null with its quotes. */
     {"\"${parameters.a:-null}\"", "n<a>"},
     {"{\"k\":\"${parameters.a:-null}\"}", "l<{\"k\":>n<a>l<}>"},
+    {"{\"${parameters.a:-null}\" : 1}", "l<{\">s<a|l<null>>l<\" : 1}>"}, /* a key is no null */
     {"[\"${parameters.a:-null}\",\"${parameters.b}\"]", "l<[>n<a>l<,\">s<b>l<\"]>"},
     {"\"x${parameters.a:-null}\"", "l<\"x>s<a|l<null>>l<\">"},
     {"\"${parameters.a:-null}x\"", "l<\">s<a|l<null>>l<x\">"},
