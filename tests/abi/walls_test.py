@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Walls: who may include whom.
 
-plugin/ stands on abi/ and base/, host/ never on plugin/, abi/ on nothing, and within host/ each
-folder on itself and those before it in LAYERS alone.
+plugin/ and kit/ stand on abi/ and base/, host/ never on plugin/, abi/ on nothing, and within host/
+each folder on itself and those before it in LAYERS alone.
 """
 import re
 import tempfile
@@ -43,7 +43,7 @@ VECTORS = {"emmintrin.h"}
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*([<"])([^>"\n]+)[>"]', re.MULTILINE)
 COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
 
-OWN_FOLDERS = {"abi", "base", "host", "plugin", "tests"}
+OWN_FOLDERS = {"abi", "base", "host", "kit", "plugin", "tests"}
 
 
 def layer_of(name):
@@ -76,6 +76,13 @@ def plugin_may(file, angled, path):
     return ".." not in parts and (parts[0] == "base" or parts[:2] == own)
 
 
+def kit_may(_file, angled, path):
+    if angled:
+        return path.startswith("berth/") or is_system(angled, path)
+    parts = PurePosixPath(path).parts
+    return ".." not in parts and parts[0] in ("base", "kit")
+
+
 def host_may(file, angled, path):
     if angled:
         return path.startswith("berth/") or is_system(angled, path)
@@ -88,7 +95,7 @@ def host_may(file, angled, path):
     return here is not None and there is not None and there <= here
 
 
-RULES = {"abi": abi_may, "base": base_may, "plugin": plugin_may, "host": host_may}
+RULES = {"abi": abi_may, "base": base_may, "plugin": plugin_may, "kit": kit_may, "host": host_may}
 
 
 def sources(root, folder):
@@ -147,6 +154,14 @@ class TheTestItself(unittest.TestCase):
         ("plugin/one/x.c", "<host/store/store.h>", False),
         ("plugin/one/x.c", '"../../host/store/store.h"', False),
         ("plugin/one/x.c", '"tests/support/fault.h"', False),
+        ("kit/x.c", "<berth/plugin.h>", True),
+        ("kit/x.c", "<elf.h>", True),
+        ("kit/x.c", '"base/str.h"', True),
+        ("kit/host/x.c", '"kit/check.h"', True),
+        ("kit/x.c", '"host/plugins/elf_image.h"', False),
+        ("kit/x.c", '"plugin/one/x.h"', False),
+        ("kit/x.c", '"../host/x.h"', False),
+        ("host/store/x.c", '"kit/check.h"', False),
         ("host/store/x.c", '"host/base/log.h"', True),
         ("host/store/x.c", '"host/store/y.h"', True),
         ("host/store/x.c", '"host/version.h"', True),

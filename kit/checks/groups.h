@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The groups of checks, each a table in a file of its own. X(name, what it is about)
+ */
+#ifndef KIT_CHECKS_GROUPS_H
+#define KIT_CHECKS_GROUPS_H
+
+#include "kit/check.h"
+
+#define KIT_GROUPS(X)                                                                              \
+    X(binary, "the shared object as a file: nothing of it is run")                                 \
+    X(descriptor, "what it says of itself: nothing of it is run")
+
+#define KIT_GROUP_DECLARE(name, text)                                                              \
+    extern const struct kit_check kit_##name##_checks[];                                           \
+    extern const uint32_t kit_##name##_count;
+KIT_GROUPS(KIT_GROUP_DECLARE)
+#undef KIT_GROUP_DECLARE
+
+#endif

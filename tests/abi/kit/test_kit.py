@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: Apache-2.0
+"""berth-abi finds what is wrong with each bad plugin, that alone, and nothing with the good ones."""
+import shutil
+
+import pytest
+from berth_process import ML_REMOTE
+from kit import PLUGINS, bad_files, bad_plugins, caught, check, kit
+
+BAD = bad_plugins()
+FILES = {row["name"]: row["check"] for row in bad_files()}
+
+# Checks that a good plugin need not give an occasion for.
+MAY_SKIP = {
+    "template": {"settings", "routes", "memory", "threads", "faults", "reload", "capabilities",
+                 "versions", "lifecycle"},
+    "ml_remote": {"settings", "routes", "memory", "threads", "faults", "reload", "capabilities",
+                  "versions", "lifecycle"},
+    "good": {"versions"},
+}
+
+
+
+@pytest.mark.parametrize("name", ["good", "template", "ml_remote"])
+def test_good_plugin_passes(name):
+    plugin = ML_REMOTE if name == "ml_remote" else PLUGINS / f"{name}.so"
+    status, report = check(plugin)
+    assert caught(report) == {}
+    assert status == 0
+    for row in report["checks"]:
+        if row["verdict"] == "SKIP":
+            assert row["reason"]
+            assert row["group"] in MAY_SKIP[name], row
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_bad_plugin_is_caught_by_its_check_alone(name):
+    status, report = check(PLUGINS / f"{name}.so")
+    assert list(caught(report)) == [BAD[name]], caught(report)
+    assert status == 1
+
+
+def make_file(name, path):
+    good = PLUGINS / "good.so"
+    content = bytearray(good.read_bytes())
+    if name == "text_file":
+        content = b"#!/bin/sh\necho this is no plugin\n" * 20
+    elif name == "truncated":
+        content = content[:len(content) // 2]
+    elif name == "other_machine":
+        content[18:20] = (243).to_bytes(2, "little")  # RISC-V
+    path.write_bytes(content)
+    path.chmod(0o777 if name == "everybody_writes" else 0o755)
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_bad_file_is_caught_by_its_check_alone(name, tmp_path):
+    plugin = tmp_path / f"{name}.so"
+    make_file(name, plugin)
+    status, report = check(plugin)
+    assert list(caught(report)) == [FILES[name]], caught(report)
+    assert status == 1
+
+
+def test_each_check_has_a_bad_plugin():
+    listed = {line.split()[0] for line in kit("list").stdout.splitlines() if line.startswith("  ")}
+    assert len(listed) >= 40
+    assert listed == set(BAD.values()) | set(FILES.values())
+
+
+def test_a_copy_says_the_same(tmp_path):
+    """What the kit says does not depend on where the file is."""
+    copy = shutil.copy(PLUGINS / "bad_name.so", tmp_path / "other.so")
+    assert list(caught(check(copy, "--only", "descriptor")[1])) == ["descriptor.name"]
