@@ -217,26 +217,33 @@ const unsigned char *elf_file_at(const struct elf_file *file, uint64_t address, 
     return part(file, p->p_offset + (address - p->p_vaddr), size);
 }
 
-/* The relocation of a table that fills an address. */
-static const Elf64_Rela *relocation_of(const struct elf_file *file, int64_t tag, int64_t size_tag,
-                                       uint64_t address) {
+/* A table of relocations; NULL where it is not in the file. */
+static const Elf64_Rela *relocations(const struct elf_file *file, int64_t tag, int64_t size_tag,
+                                     uint64_t *out_count) {
     uint64_t at = 0;
     uint64_t size = 0;
+    *out_count = 0;
     if (!elf_file_dynamic(file, tag, &at) || !elf_file_dynamic(file, size_tag, &size) || at % 8) {
         return NULL;
     }
-    const Elf64_Rela *list = (const Elf64_Rela *)(const void *)elf_file_at(file, at, size);
-    for (uint64_t i = 0; list && i < size / sizeof *list; i++) {
-        if (list[i].r_offset == address) {
-            return &list[i];
-        }
-    }
-    return NULL;
+    *out_count = size / sizeof(Elf64_Rela);
+    return (const Elf64_Rela *)(const void *)elf_file_at(file, at, size);
+}
+
+const Elf64_Rela *elf_file_relocations(const struct elf_file *file, bool calls,
+                                       uint64_t *out_count) {
+    return calls ? relocations(file, DT_JMPREL, DT_PLTRELSZ, out_count)
+                 : relocations(file, DT_RELA, DT_RELASZ, out_count);
 }
 
 uint64_t elf_file_pointer(const struct elf_file *file, uint64_t address) {
-    const Elf64_Rela *r = relocation_of(file, DT_RELA, DT_RELASZ, address);
-    if (!r) {
+    uint64_t count = 0;
+    const Elf64_Rela *r = relocations(file, DT_RELA, DT_RELASZ, &count);
+    const Elf64_Rela *end = r ? r + count : NULL;
+    while (r != end && r->r_offset != address) {
+        r++;
+    }
+    if (r == end) {
         return 0;
     }
     if (ELF64_R_TYPE(r->r_info) == elf_own_machine.relative) {

@@ -66,6 +66,10 @@ bool elf_file_imports(const struct elf_file *file, const char *name);
 /* The bytes at an address, as in the file; NULL where they are not all in it. */
 const unsigned char *elf_file_at(const struct elf_file *file, uint64_t address, uint64_t size);
 
+/* The relocations of data or of calls; NULL where they are not in the file. */
+const Elf64_Rela *elf_file_relocations(const struct elf_file *file, bool calls,
+                                       uint64_t *out_count);
+
 /* The address that a pointer at this address will hold; 0 for NULL or one that is not known. */
 uint64_t elf_file_pointer(const struct elf_file *file, uint64_t address);
 

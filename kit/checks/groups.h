@@ -9,7 +9,10 @@
 
 #define KIT_GROUPS(X)                                                                              \
     X(binary, "the shared object as a file: nothing of it is run")                                 \
-    X(descriptor, "what it says of itself: nothing of it is run")
+    X(descriptor, "what it says of itself: nothing of it is run")                                  \
+    X(lifecycle, "create, start, stop, destroy and what comes between, also cut short")            \
+    X(capabilities, "what it asks for, and what it does where it is not given")                    \
+    X(versions, "hosts of other minors, and structs that have grown")
 
 #define KIT_GROUP_DECLARE(name, text)                                                              \
     extern const struct kit_check kit_##name##_checks[];                                           \

@@ -22,6 +22,7 @@
 
 #include <inttypes.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -68,6 +69,7 @@ typedef void good_handle_fn(struct good *good, struct berth_request *request,
 
 /* NULL: what a good plugin does. Those of the lifecycle are called besides, at the end. */
 struct good_parts {
+    bool careless; /* looks at no code that get_capability returns */
     int32_t (*create)(struct good *good, struct berth_error *error);
     int32_t (*start)(struct good *good, struct berth_error *error);
     int32_t (*loop_start)(struct good *good, struct good_loop *loop, struct berth_error *error);
@@ -415,7 +417,7 @@ static int32_t get_all(struct good *good, struct berth_error *error) {
     for (size_t i = 0; i < sizeof wanted / sizeof wanted[0]; i++) {
         const void **table = (const void **)(uintptr_t)wanted[i].table;
         int32_t code = good->host->get_capability(good->host, wanted[i].id, table, error);
-        if (code) {
+        if (code && !parts.careless) {
             return code;
         }
     }

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "kit/checks/scenario.h"
+
+/* choice: what is looked for after a life. */
+static void check_life(struct kit_run *run) {
+    (void)kit_live(run, &KIT_USUAL);
+    kit_judge(run, (enum kit_blame)run->check->choice);
+}
+
+/* Denies each capability of these flags, one after the other; gives how many there are. */
+static uint32_t deny_each(struct kit_run *run, uint32_t flags, int32_t code) {
+    const struct kit_descriptor *d = &run->subject->descriptor;
+    uint32_t denied = 0;
+    for (uint32_t i = 0; i < d->need_count; i++) {
+        if ((d->needs[i].flags & BERTH_NEED_REQUIRED) == flags) {
+            struct kit_config config = KIT_USUAL;
+            config.denied = d->needs[i].id.text;
+            config.denied_code = code;
+            (void)kit_live(run, &config);
+            denied++;
+        }
+    }
+    return denied;
+}
+
+static void check_required(struct kit_run *run) {
+    if (!deny_each(run, BERTH_NEED_REQUIRED, BERTH_E_DENIED)) {
+        kit_skip(run, "it requires no capability");
+    }
+    kit_judge(run, KIT_BLAME_CODE);
+    kit_judge(run, KIT_BLAME_NO_REPLY);
+}
+
+static void check_optional(struct kit_run *run) {
+    if (!deny_each(run, BERTH_NEED_OPTIONAL, BERTH_E_NOT_FOUND)) {
+        kit_skip(run, "no capability is optional to it");
+        return;
+    }
+    struct kit_config config = KIT_USUAL;
+    config.optional_denied = true;
+    (void)kit_live(run, &config);
+    kit_judge(run, KIT_BLAME_FAILED);
+    kit_judge(run, KIT_BLAME_NO_REPLY);
+}
+
+const struct kit_check kit_capabilities_checks[] = {
+    {"capabilities.declared", 2, "it asks for no capability that its descriptor does not name",
+     "name it in the descriptor, as required or optional", "lifecycle.load", check_life,
+     KIT_BLAME_UNDECLARED},
+    {"capabilities.required_denied", 2,
+     "where a capability that it requires is denied it fails with a code, and does not crash",
+     "look at what get_capability returns before the table is used", KIT_LIVES, check_required, 0},
+    {"capabilities.optional_missing", 2, "it works without the capabilities that it calls optional",
+     "require them, or do without them", KIT_LIVES, check_optional, 0},
+    {"capabilities.tables", 6, "it writes into no table of a capability",
+     "take tables for the constants that they are", KIT_LIVES, check_life, KIT_BLAME_TABLE},
+    {"capabilities.host", 6, "it does not write into its struct berth_host",
+     "take it for the constant that it is", KIT_LIVES, check_life, KIT_BLAME_HOST},
+    {"capabilities.log", 7, "lines of the log have a known level, an event, and named fields",
+     "use the BERTH_LOG_ levels and a constant for the event", KIT_LIVES, check_life,
+     KIT_BLAME_LOG},
+};
+const uint32_t kit_capabilities_count = BASE_COUNT(kit_capabilities_checks);

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What several groups of checks do with a plugin.
+ */
+#ifndef KIT_CHECKS_SCENARIO_H
+#define KIT_CHECKS_SCENARIO_H
+
+#include "kit/checks/groups.h"
+#include "kit/host/drive.h"
+
+/* Without these a plugin gives no occasion for what is looked for in its life. */
+#define KIT_LIVES "lifecycle.cycle lifecycle.codes"
+
+#define KIT_USUAL ((struct kit_config){.fail_fn = KIT_FN_NONE})
+
+/* Shapes of requests: the plain one is the first. */
+extern const struct kit_shape kit_plain;
+
+/* One request of a shape to each route, on each loop in turn, and waits for the replies. */
+void kit_serve_routes(struct kit_host *host, const struct kit_shape *shape);
+
+/* Tries other values of each setting that can be changed. */
+void kit_change_settings(struct kit_host *host);
+
+/* A whole life with requests and changes; then its host is closed. Gives the first failure. */
+int32_t kit_live(struct kit_run *run, const struct kit_config *config);
+
+/* A whole life in which nothing is asked of it. */
+int32_t kit_live_idle(struct kit_run *run, const struct kit_config *config);
+
+#endif
