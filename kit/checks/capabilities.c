@@ -45,19 +45,20 @@ static void check_optional(struct kit_run *run) {
 
 const struct kit_check kit_capabilities_checks[] = {
     {"capabilities.declared", 2, "it asks for no capability that its descriptor does not name",
-     "name it in the descriptor, as required or optional", "lifecycle.load", check_life,
+     "name it in the descriptor, as required or optional", KIT_REPLIES, check_life,
      KIT_BLAME_UNDECLARED},
     {"capabilities.required_denied", 2,
      "where a capability that it requires is denied it fails with a code, and does not crash",
-     "look at what get_capability returns before the table is used", KIT_LIVES, check_required, 0},
+     "look at what get_capability returns before the table is used", KIT_REPLIES, check_required,
+     0},
     {"capabilities.optional_missing", 2, "it works without the capabilities that it calls optional",
-     "require them, or do without them", KIT_LIVES, check_optional, 0},
+     "require them, or do without them", KIT_REPLIES, check_optional, 0},
     {"capabilities.tables", 6, "it writes into no table of a capability",
-     "take tables for the constants that they are", KIT_LIVES, check_life, KIT_BLAME_TABLE},
+     "take tables for the constants that they are", KIT_REPLIES, check_life, KIT_BLAME_TABLE},
     {"capabilities.host", 6, "it does not write into its struct berth_host",
-     "take it for the constant that it is", KIT_LIVES, check_life, KIT_BLAME_HOST},
+     "take it for the constant that it is", KIT_REPLIES, check_life, KIT_BLAME_HOST},
     {"capabilities.log", 7, "lines of the log have a known level, an event, and named fields",
-     "use the BERTH_LOG_ levels and a constant for the event", KIT_LIVES, check_life,
+     "use the BERTH_LOG_ levels and a constant for the event", KIT_REPLIES, check_life,
      KIT_BLAME_LOG},
 };
 const uint32_t kit_capabilities_count = BASE_COUNT(kit_capabilities_checks);

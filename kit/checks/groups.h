@@ -12,7 +12,9 @@
     X(descriptor, "what it says of itself: nothing of it is run")                                  \
     X(lifecycle, "create, start, stop, destroy and what comes between, also cut short")            \
     X(capabilities, "what it asks for, and what it does where it is not given")                    \
-    X(versions, "hosts of other minors, and structs that have grown")
+    X(versions, "hosts of other minors, and structs that have grown")                              \
+    X(routes, "what it registers, and how it answers: once, in form, whatever it is asked")        \
+    X(settings, "what it declares, and what it does when a value changes")
 
 #define KIT_GROUP_DECLARE(name, text)                                                              \
     extern const struct kit_check kit_##name##_checks[];                                           \

@@ -77,8 +77,8 @@ int32_t kit_live(struct kit_run *run, const struct kit_config *config) {
     int32_t code = kit_host_up(host);
     if (!code) {
         kit_serve_routes(host, &kit_plain);
-        kit_change_settings(host);
-        kit_phase(run, "a change of the nodes");
+        kit_phase(run, "a change of the nodes, and of settings that are not its own");
+        kit_settings_renew(host);
         kit_nodes_change(host);
     }
     kit_host_down(host);

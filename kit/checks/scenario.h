@@ -11,6 +11,8 @@
 /* Without these a plugin gives no occasion for what is looked for in its life. */
 #define KIT_LIVES "lifecycle.cycle lifecycle.codes"
 
+#define KIT_REPLIES KIT_LIVES " routes.reply"
+
 #define KIT_USUAL ((struct kit_config){.fail_fn = KIT_FN_NONE})
 
 /* Shapes of requests: the plain one is the first. */
@@ -22,7 +24,8 @@ void kit_serve_routes(struct kit_host *host, const struct kit_shape *shape);
 /* Tries other values of each setting that can be changed. */
 void kit_change_settings(struct kit_host *host);
 
-/* A whole life with requests and changes; then its host is closed. Gives the first failure. */
+/* A whole life with requests, and changes that are not its own; then its host is closed. Gives the
+ * first failure. */
 int32_t kit_live(struct kit_run *run, const struct kit_config *config);
 
 /* A whole life in which nothing is asked of it. */

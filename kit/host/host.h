@@ -214,8 +214,12 @@ void kit_workers_post(struct kit_host *host, struct kit_job *job);
 /* Counts work that must end before the plugin is stopped. */
 void kit_busy(struct kit_host *host, int by);
 
-/* Settings: the values in force to changed; new ones to validate and changed. */
+/*
+ * Settings: the values in force to changed, on the thread that calls and on the feed; a new one to
+ * validate and changed.
+ */
 void kit_settings_notify(struct kit_host *host);
+void kit_settings_renew(struct kit_host *host);
 bool kit_settings_try(struct kit_host *host, struct kit_setting *setting, const char *value);
 
 void kit_store_free(struct kit_host *host);

@@ -73,7 +73,7 @@ static void check_json(const struct berth_request *request, const struct berth_r
     }
 }
 
-/* The parts come back on a worker, some time after the reply. */
+/* The parts come back when the handler has returned. */
 struct giving_back {
     struct kit_job job;
     struct kit_host *host;
@@ -94,7 +94,8 @@ static void give_back(struct kit_job *job) {
     kit_busy(host, -1);
 }
 
-static void give_back_later(struct kit_host *host, const struct berth_reply *reply) {
+static void give_back_later(struct berth_request *request, const struct berth_reply *reply) {
+    struct kit_host *host = request->host;
     struct giving_back *g = kit_alloc(sizeof *g);
     *g = (struct giving_back){.job = {NULL, give_back}, .host = host, .reply = *reply};
     g->parts = kit_alloc((reply->part_count + 1) * sizeof *g->parts);
@@ -103,7 +104,7 @@ static void give_back_later(struct kit_host *host, const struct berth_reply *rep
     }
     g->hash = hash_parts(g->parts, reply->part_count);
     kit_busy(host, 1);
-    kit_workers_post(host, &g->job);
+    kit_loop_post(&host->loops[request->loop], &g->job);
 }
 
 int32_t kit_reply(struct berth_request *request, const struct berth_reply *reply) {
@@ -114,7 +115,7 @@ int32_t kit_reply(struct berth_request *request, const struct berth_reply *reply
         kit_blame(KIT_BLAME_STREAM_ORDER, "a request whose reply is streamed is replied to whole");
     }
     if (reply->release) {
-        give_back_later(request->host, reply);
+        give_back_later(request, reply);
     }
     request->status = reply->status;
     kit_request_end(request);

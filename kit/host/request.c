@@ -9,7 +9,8 @@
 
 /* How long a reply may take where nothing of it is to be waited for. */
 #define REPLY_SECONDS 5
-#define PATH_MAX_BYTES 65536
+
+static const struct kit_shape plain = {0};
 
 /* ---- what the handler is given ---- */
 
@@ -132,9 +133,10 @@ struct berth_request *kit_request_send(struct kit_host *host, const struct kit_r
     return r;
 }
 
-static void cancel_on_loop(struct kit_loop *loop, void *arg) {
-    struct berth_request *r = arg;
-    (void)loop;
+/* The client leaves. */
+static void run_leaving(struct kit_job *job) {
+    struct berth_request *r =
+        (struct berth_request *)(void *)((char *)job - offsetof(struct berth_request, leaving));
     (void)pthread_mutex_lock(&r->host->lock);
     bool now = r->state != KIT_REQUEST_ENDED && !r->cancelled;
     berth_request_fn fn = now ? r->on_cancel : NULL;
@@ -143,10 +145,18 @@ static void cancel_on_loop(struct kit_loop *loop, void *arg) {
     if (fn) {
         fn(r->cancel_user);
     }
+    kit_busy(r->host, -1);
 }
 
-void kit_request_cancel(struct berth_request *request) {
-    kit_loop_call(&request->host->loops[request->loop], cancel_on_loop, request);
+static void send_and_leave(struct kit_loop *loop, void *arg) {
+    struct berth_request *r = kit_request_send(loop->host, arg, &plain, loop->index);
+    r->leaving.fn = run_leaving;
+    kit_busy(loop->host, 1);
+    kit_loop_post(loop, &r->leaving);
+}
+
+void kit_request_send_leaving(struct kit_host *host, struct kit_route *route, uint32_t loop) {
+    kit_loop_call(&host->loops[loop], send_and_leave, route);
 }
 
 static const struct berth_request *first_open(const struct kit_host *host) {
@@ -159,6 +169,9 @@ static const struct berth_request *first_open(const struct kit_host *host) {
 
 void kit_requests_wait(struct kit_host *host) {
     struct timespec end;
+    if (kit_blamed(KIT_BLAME_NO_REPLY)) {
+        return; /* and what has no reply will not have one */
+    }
     (void)clock_gettime(CLOCK_REALTIME, &end);
     end.tv_sec += REPLY_SECONDS;
     int late = 0;

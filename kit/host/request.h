@@ -25,6 +25,7 @@ struct berth_request {
     const struct kit_route *route;
     const struct kit_shape *shape;
     struct kit_job job;
+    struct kit_job leaving;
     uint32_t loop;
     struct berth_request_view *view; /* in pages of its own */
     size_t view_size;
@@ -47,8 +48,8 @@ struct berth_request {
 struct berth_request *kit_request_send(struct kit_host *host, const struct kit_route *route,
                                        const struct kit_shape *shape, uint32_t loop);
 
-/* The client leaves. */
-void kit_request_cancel(struct berth_request *request);
+/* Sends a plain one whose client leaves as soon as a handler on the loop has returned. */
+void kit_request_send_leaving(struct kit_host *host, struct kit_route *route, uint32_t loop);
 
 /* Waits until all are replied to and all work has ended; blames what is not. */
 void kit_requests_wait(struct kit_host *host);

@@ -283,6 +283,12 @@ void kit_settings_notify(struct kit_host *host) {
     }
 }
 
+void kit_settings_renew(struct kit_host *host) {
+    enum kit_role before = kit_role_set(KIT_ROLE_FEED, 0);
+    kit_settings_notify(host);
+    (void)kit_role_set(before, 0);
+}
+
 static int32_t ask(struct kit_host *host, const struct berth_settings_view *view,
                    const struct kit_setting *setting) {
     struct berth_error error = BASE_ERROR_INIT;
@@ -306,9 +312,7 @@ bool kit_settings_try(struct kit_host *host, struct kit_setting *setting, const 
     if (taken) {
         free(setting->value);
         setting->value = kit_copy(base_cstr(value));
-        enum kit_role before = kit_role_set(KIT_ROLE_FEED, 0);
-        kit_settings_notify(host);
-        (void)kit_role_set(before, 0);
+        kit_settings_renew(host);
     }
     (void)pthread_mutex_unlock(&host->feed);
     return taken;

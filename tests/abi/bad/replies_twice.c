@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* @check routes.reply_once: It replies twice. */
+#include "skeleton.h"
+
+static void answer(struct good *good, struct berth_request *request,
+                   const struct berth_request_view *view) {
+    (void)view;
+    (void)good_reply(good, request, 200, "{}");
+    (void)good_reply(good, request, 200, "{}");
+}
+
+GOOD_PLUGIN(.answer = answer);
