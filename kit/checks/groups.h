@@ -14,7 +14,11 @@
     X(capabilities, "what it asks for, and what it does where it is not given")                    \
     X(versions, "hosts of other minors, and structs that have grown")                              \
     X(routes, "what it registers, and how it answers: once, in form, whatever it is asked")        \
-    X(settings, "what it declares, and what it does when a value changes")
+    X(settings, "what it declares, and what it does when a value changes")                         \
+    X(memory, "what it allocates, holds and frees, and what it does where an allocation fails")    \
+    X(threads, "loops, workers and changes at the same time")                                      \
+    X(faults, "calls of the host that fail, each in turn")                                         \
+    X(reload, "what is left of it, and what the next generation finds")
 
 #define KIT_GROUP_DECLARE(name, text)                                                              \
     extern const struct kit_check kit_##name##_checks[];                                           \

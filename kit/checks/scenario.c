@@ -78,6 +78,7 @@ int32_t kit_live(struct kit_run *run, const struct kit_config *config) {
     if (!code) {
         kit_serve_routes(host, &kit_plain);
         kit_phase(run, "a change of the nodes, and of settings that are not its own");
+        kit_memory_era(KIT_ERA_SETTINGS);
         kit_settings_renew(host);
         kit_nodes_change(host);
     }

@@ -11,6 +11,10 @@
 /* Without these a plugin gives no occasion for what is looked for in its life. */
 #define KIT_LIVES "lifecycle.cycle lifecycle.codes"
 
+/* The same for lives that end early because something fails. */
+#define KIT_CUTS                                                                                   \
+    "lifecycle.never_started lifecycle.no_loops lifecycle.some_loops lifecycle.never_served"
+
 #define KIT_REPLIES KIT_LIVES " routes.reply"
 
 #define KIT_USUAL ((struct kit_config){.fail_fn = KIT_FN_NONE})

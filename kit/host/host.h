@@ -222,6 +222,9 @@ void kit_settings_notify(struct kit_host *host);
 void kit_settings_renew(struct kit_host *host);
 bool kit_settings_try(struct kit_host *host, struct kit_setting *setting, const char *value);
 
+/* Puts a document as another program would, and tells the watches; source absent: deletes it. */
+void kit_store_put(struct kit_host *host, const char *index, const char *id,
+                   struct berth_str source);
 void kit_store_free(struct kit_host *host);
 void kit_routes_free(struct kit_host *host);
 void kit_settings_free(struct kit_host *host);

@@ -35,7 +35,7 @@ struct berth_fd_watch {
 /* ---- the thread ---- */
 
 /* How long this thread has waited for something else than a processor, in nanoseconds. */
-static uint64_t blocked_ns(void) {
+static int64_t blocked_ns(void) {
     unsigned long long ran = 0;
     unsigned long long queued = 0;
     uint64_t now = base_monotonic_ns();
@@ -45,7 +45,7 @@ static uint64_t blocked_ns(void) {
     }
     int count = fscanf(file, "%llu %llu", &ran, &queued);
     (void)fclose(file);
-    return count == 2 && ran + queued < now ? now - ran - queued : 0;
+    return count == 2 ? (int64_t)(now - ran - queued) : 0;
 }
 
 static struct kit_job *take_job(struct kit_loop *loop, bool *out_quit) {
@@ -114,15 +114,15 @@ static void *run_loop(void *arg) {
     (void)kit_role_set(KIT_ROLE_LOOP, loop->index);
     while (!quit) {
         wait_for_event(loop);
-        uint64_t before = blocked_ns();
+        int64_t before = blocked_ns();
         struct kit_job *job = NULL;
         while ((job = take_job(loop, &quit))) {
             job->fn(job);
         }
         fire_timers(loop);
-        uint64_t blocked = (blocked_ns() - before) / BASE_NS_PER_MS;
+        int64_t blocked = (blocked_ns() - before) / (int64_t)BASE_NS_PER_MS;
         if (blocked > BLOCKED_MS) {
-            kit_blame(KIT_BLAME_BLOCKED, "a loop has waited for %" PRIu64 " ms in a callback",
+            kit_blame(KIT_BLAME_BLOCKED, "a loop has waited for %" PRId64 " ms in a callback",
                       blocked);
         }
     }

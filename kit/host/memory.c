@@ -29,7 +29,7 @@ static struct {
     size_t used;
     enum kit_era era;
     uint64_t fail_in; /* 0: none */
-    bool failed;
+    uint64_t failures;
 } memory = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
 /* ---- the table ---- */
@@ -82,7 +82,7 @@ static bool fails(void) {
     (void)pthread_mutex_lock(&memory.lock);
     bool now = memory.fail_in == 1;
     memory.fail_in -= memory.fail_in > 0;
-    memory.failed = memory.failed || now;
+    memory.failures += now;
     (void)pthread_mutex_unlock(&memory.lock);
     if (now) {
         errno = ENOMEM;
@@ -283,15 +283,14 @@ void kit_memory_era(enum kit_era era) {
 void kit_memory_fail(uint64_t nth) {
     (void)pthread_mutex_lock(&memory.lock);
     memory.fail_in = nth;
-    memory.failed = false;
     (void)pthread_mutex_unlock(&memory.lock);
 }
 
-bool kit_memory_failed(void) {
+uint64_t kit_memory_failures(void) {
     (void)pthread_mutex_lock(&memory.lock);
-    bool failed = memory.failed;
+    uint64_t failures = memory.failures;
     (void)pthread_mutex_unlock(&memory.lock);
-    return failed;
+    return failures;
 }
 
 void kit_memory_account(void) {

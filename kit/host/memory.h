@@ -29,8 +29,8 @@ void kit_memory_era(enum kit_era era);
 
 /* Has the n-th allocation from now on fail, once; 0: none. */
 void kit_memory_fail(uint64_t nth);
-/* Whether it has failed. */
-bool kit_memory_failed(void);
+/* How many have failed so. */
+uint64_t kit_memory_failures(void);
 
 /* Blames what is still allocated, by its era, and forgets it. */
 void kit_memory_account(void);

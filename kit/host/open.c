@@ -166,13 +166,13 @@ static bool load(struct kit_host *host) {
     return true;
 }
 
-/* Whether any part of the file is mapped. */
+/* Whether code of the file is mapped: its bytes are, since the kit reads them. */
 static bool is_mapped(const char *file) {
     char line[PATH_MAX + 256];
     bool mapped = false;
     FILE *maps = fopen("/proc/self/maps", "re");
     while (maps && fgets(line, sizeof line, maps)) {
-        mapped = mapped || strstr(line, file) != NULL;
+        mapped = mapped || (strstr(line, file) && strstr(line, " r-xp "));
     }
     if (maps) {
         (void)fclose(maps);

@@ -301,6 +301,22 @@ static int32_t write_all(const struct berth_host *face, const struct berth_write
     return failed(error, code);
 }
 
+void kit_store_put(struct kit_host *host, const char *index, const char *id,
+                   struct berth_str source) {
+    struct berth_write write = {.size = sizeof write,
+                                .op = source.ptr ? BERTH_WRITE_PUT : BERTH_WRITE_DELETE,
+                                .index = base_cstr(index),
+                                .id = base_cstr(id),
+                                .source = source};
+    (void)pthread_mutex_lock(&host->feed);
+    (void)pthread_mutex_lock(&host->lock);
+    struct berth_document *copy = apply(host, &write, NULL);
+    (void)pthread_mutex_unlock(&host->lock);
+    tell_watches(host, &write, copy);
+    (void)pthread_mutex_unlock(&host->feed);
+    free(copy);
+}
+
 static int32_t watch_index(const struct berth_host *face, struct berth_str index, berth_watch_fn fn,
                            void *user, struct berth_error *error) {
     struct kit_host *host = kit_host_of(face);

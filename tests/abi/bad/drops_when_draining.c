@@ -15,7 +15,8 @@ static void due(void *user) {
 
 static void answer(struct good *good, struct berth_request *request,
                    const struct berth_request_view *view) {
-    if (pending || good->loop->timer_create(good->host, due, good, &pending)) {
+    if (view->loop != 1 || atomic_load(&good->requests) > 4 || pending ||
+        good->loop->timer_create(good->host, due, good, &pending)) {
         good_answer(good, request, view);
         return;
     }

@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* @check faults.nodes_read: It crashes where nodes.read fails. */
+#include "skeleton.h"
+
+static int32_t started(struct good *good, struct berth_error *error) {
+    (void)error;
+    if (good->nodes->read(good->host, nodes_seen, good)) {
+        abort();
+    }
+    return BERTH_OK;
+}
+
+GOOD_PLUGIN(.start = started);
