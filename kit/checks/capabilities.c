@@ -60,5 +60,9 @@ const struct kit_check kit_capabilities_checks[] = {
     {"capabilities.log", 7, "lines of the log have a known level, an event, and named fields",
      "use the BERTH_LOG_ levels and a constant for the event", KIT_REPLIES, check_life,
      KIT_BLAME_LOG},
+    {"capabilities.metrics", 5,
+     "metrics begin with its name, and samples are of the type of the metric before them",
+     "name them NAME_what_unit, and put samples behind the metric that they belong to", KIT_REPLIES,
+     check_life, KIT_BLAME_METRICS},
 };
 const uint32_t kit_capabilities_count = BASE_COUNT(kit_capabilities_checks);

@@ -41,6 +41,7 @@ static void check_fault(struct kit_run *run) {
             kit_serve_routes(host, &kit_plain);
             kit_settings_renew(host);
             kit_nodes_change(host);
+            kit_metrics_collect(host);
         }
         kit_host_down(host);
         met = host->fault_met;
@@ -116,6 +117,10 @@ const struct kit_check kit_faults_checks[] = {
     FAULT("worker_submit", worker, submit),
     FAULT("secrets_seal", secrets, seal),
     FAULT("secrets_open", secrets, open),
+    FAULT("metrics_collect", metrics, collect),
+    FAULT("metrics_family", metrics, family),
+    FAULT("metrics_sample", metrics, sample),
+    FAULT("metrics_distribution", metrics, distribution),
     {"faults.documents", 5,
      "documents that it did not write, in indices that it watches, do no harm",
      "check a document's fields before they are used, in the watch too", ONE_REPLY, check_documents,

@@ -81,6 +81,8 @@ int32_t kit_live(struct kit_run *run, const struct kit_config *config) {
         kit_memory_era(KIT_ERA_SETTINGS);
         kit_settings_renew(host);
         kit_nodes_change(host);
+        kit_phase(run, "its figures");
+        kit_metrics_collect(host);
     }
     kit_host_down(host);
     kit_host_close(host);

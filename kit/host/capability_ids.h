@@ -9,6 +9,7 @@
 #include <berth/identity.h>
 #include <berth/log.h>
 #include <berth/loop.h>
+#include <berth/metrics.h>
 #include <berth/nodes.h>
 #include <berth/routes.h>
 #include <berth/secrets.h>
@@ -27,7 +28,8 @@
     X(loop, BERTH_LOOP_ID)                                                                         \
     X(worker, BERTH_WORKER_ID)                                                                     \
     X(secrets, BERTH_SECRETS_ID)                                                                   \
-    X(log, BERTH_LOG_ID)
+    X(log, BERTH_LOG_ID)                                                                           \
+    X(metrics, BERTH_METRICS_ID)
 
 bool kit_capability_is_known(struct berth_str id);
 bool kit_capability_is_draft(struct berth_str id);

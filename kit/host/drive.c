@@ -133,14 +133,6 @@ static void stop_loop(struct kit_loop *loop, void *arg) {
     kit_loop_sweep(loop);
 }
 
-static void wait_for_work(struct kit_host *host) {
-    (void)pthread_mutex_lock(&host->lock);
-    while (host->busy) {
-        (void)pthread_cond_wait(&host->changed, &host->lock);
-    }
-    (void)pthread_mutex_unlock(&host->lock);
-}
-
 static void stop(struct kit_host *host) {
     for (uint32_t i = 0; i < host->loop_count; i++) {
         kit_phase(host->run, "loop_stop of loop %" PRIu32, i);
@@ -149,7 +141,7 @@ static void stop(struct kit_host *host) {
     kit_phase(host->run, "stop");
     host->lifecycle->stop(host->instance);
     kit_phase(host->run, "work that goes on after stop");
-    wait_for_work(host);
+    kit_wait_for_work(host);
     atomic_store(&host->state, BERTH_STATE_STOPPED);
 }
 

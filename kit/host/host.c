@@ -95,3 +95,11 @@ void kit_busy(struct kit_host *host, int by) {
     (void)pthread_cond_broadcast(&host->changed);
     (void)pthread_mutex_unlock(&host->lock);
 }
+
+void kit_wait_for_work(struct kit_host *host) {
+    (void)pthread_mutex_lock(&host->lock);
+    while (host->busy) {
+        (void)pthread_cond_wait(&host->changed, &host->lock);
+    }
+    (void)pthread_mutex_unlock(&host->lock);
+}

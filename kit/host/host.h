@@ -21,7 +21,8 @@
 #define KIT_LOOPS_MAX 32u
 #define KIT_LOOPS_USUAL 2u
 #define KIT_WORKERS 3u
-#define KIT_TABLES 9u
+#define KIT_COUNT_TABLE(name, id) +1u
+#define KIT_TABLES (0u KIT_CAPABILITIES(KIT_COUNT_TABLE))
 
 /* How the host behaves. All zero is the host that a plugin was built for. */
 struct kit_config {
@@ -156,6 +157,8 @@ struct kit_host {
     struct kit_watch *watches;
     berth_nodes_fn nodes_fn;
     void *nodes_user;
+    berth_metrics_fn metrics_fn;
+    void *metrics_user;
 };
 
 /* ---- threads ---- */
@@ -198,6 +201,7 @@ extern const struct berth_loop_v1 kit_loop_v1;
 extern const struct berth_worker_v1 kit_worker_v1;
 extern const struct berth_secrets_v1 kit_secrets_v1;
 extern const struct berth_log_v1 kit_log_v1;
+extern const struct berth_metrics_v1 kit_metrics_v1;
 
 bool kit_loops_open(struct kit_host *host);
 void kit_loops_close(struct kit_host *host);
@@ -213,6 +217,7 @@ void kit_workers_post(struct kit_host *host, struct kit_job *job);
 
 /* Counts work that must end before the plugin is stopped. */
 void kit_busy(struct kit_host *host, int by);
+void kit_wait_for_work(struct kit_host *host);
 
 /*
  * Settings: the values in force to changed, on the thread that calls and on the feed; a new one to
@@ -230,5 +235,7 @@ void kit_routes_free(struct kit_host *host);
 void kit_settings_free(struct kit_host *host);
 void kit_requests_free(struct kit_host *host);
 void kit_nodes_change(struct kit_host *host);
+/* Asks the plugin for its figures, if it has any, on a worker. */
+void kit_metrics_collect(struct kit_host *host);
 
 #endif

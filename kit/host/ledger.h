@@ -23,6 +23,7 @@ enum kit_blame {
     KIT_BLAME_TABLE,
     KIT_BLAME_HOST,
     KIT_BLAME_LOG,
+    KIT_BLAME_METRICS,
     /* routes */
     KIT_BLAME_ROUTE_FORM,
     KIT_BLAME_ROUTE_SIZE,

@@ -12,6 +12,7 @@
 #include <berth/identity.h>
 #include <berth/log.h>
 #include <berth/loop.h>
+#include <berth/metrics.h>
 #include <berth/nodes.h>
 #include <berth/plugin.h>
 #include <berth/routes.h>
@@ -57,7 +58,8 @@ struct good {
     const struct berth_loop_v1 *loop;
     const struct berth_worker_v1 *worker;
     const struct berth_secrets_v1 *secrets;
-    const struct berth_log_v1 *log; /* optional: may be NULL */
+    const struct berth_log_v1 *log;         /* optional: may be NULL */
+    const struct berth_metrics_v1 *metrics; /* optional likewise */
     struct good_loop *loops[GOOD_LOOPS_MAX];
     _Atomic int64_t limit;
     _Atomic uint32_t requests;
@@ -86,6 +88,7 @@ struct good_parts {
                         struct berth_error *error);
     void (*changed)(struct good *good, const struct berth_settings_view *view);
     void (*seen)(struct good *good, const struct berth_change *changes, uint32_t count);
+    void (*collect)(struct good *good, struct berth_metrics_sink *sink);
 };
 static const struct good_parts parts;
 
@@ -287,6 +290,31 @@ GOOD_SOME static void good_stream(struct good *good, struct berth_request *reque
     good_stream_go(stream);
 }
 
+/* ---- figures ---- */
+
+GOOD_SOME static void good_collect(struct good *good, struct berth_metrics_sink *sink) {
+    static const double bounds[] = {1, 10};
+    static const uint64_t counts[] = {2, 1, 0};
+    const struct berth_metrics_v1 *metrics = good->metrics;
+    struct berth_metric requests = {.size = sizeof requests,
+                                    .type = BERTH_METRIC_COUNTER,
+                                    .name = BERTH_STR("good_requests_total"),
+                                    .help = BERTH_STR("Requests.")};
+    struct berth_metric seconds = {.size = sizeof seconds,
+                                   .type = BERTH_METRIC_HISTOGRAM,
+                                   .name = BERTH_STR("good_work_seconds"),
+                                   .help = BERTH_STR("How long work took.")};
+    struct berth_label label = {BERTH_STR("kind"), BERTH_STR("all")};
+    struct berth_histogram histogram = {
+        .size = sizeof histogram, .bound_count = 2, .bounds = bounds, .counts = counts, .sum = 7};
+    if (!metrics->family(sink, &requests)) {
+        (void)metrics->sample(sink, &label, 1, atomic_load(&good->requests));
+    }
+    if (!metrics->family(sink, &seconds)) {
+        (void)metrics->distribution(sink, &label, 1, &histogram);
+    }
+}
+
 /* ---- callbacks ---- */
 
 #define GOOD_ROUTE(name)                                                                           \
@@ -321,6 +349,10 @@ static void seen(void *user, const struct berth_change *changes, uint32_t count)
     if (parts.seen) {
         parts.seen(user, changes, count);
     }
+}
+
+static void collect(void *user, struct berth_metrics_sink *sink) {
+    (parts.collect ? parts.collect : good_collect)(user, sink);
 }
 
 static void nodes_seen(void *user, const struct berth_node *nodes, uint32_t count) {
@@ -391,6 +423,9 @@ static int32_t register_all(struct good *good, struct berth_error *error) {
     code = code ? code : good->store->declare_index(good->host, &index, error);
     code = code ? code : good->store->watch(good->host, GOOD_INDEX, seen, good, error);
     code = code ? code : good->nodes->watch(good->host, nodes_seen, good);
+    if (!code && good->metrics) {
+        code = good->metrics->collect(good->host, collect, good, error);
+    }
     for (size_t i = 0; i < sizeof routes / sizeof routes[0] && !code; i++) {
         char path[64];
         (void)snprintf(path, sizeof path, "%s%s", base, routes[i].path);
@@ -414,6 +449,7 @@ static int32_t get_all(struct good *good, struct berth_error *error) {
                   {BERTH_STR_INIT(BERTH_WORKER_ID), &good->worker},
                   {BERTH_STR_INIT(BERTH_SECRETS_ID), &good->secrets}};
     const void *log = NULL;
+    const void *metrics = NULL;
     for (size_t i = 0; i < sizeof wanted / sizeof wanted[0]; i++) {
         const void **table = (const void **)(uintptr_t)wanted[i].table;
         int32_t code = good->host->get_capability(good->host, wanted[i].id, table, error);
@@ -423,6 +459,10 @@ static int32_t get_all(struct good *good, struct berth_error *error) {
     }
     if (good->host->get_capability(good->host, BERTH_STR(BERTH_LOG_ID), &log, NULL) == BERTH_OK) {
         good->log = log;
+    }
+    if (good->host->get_capability(good->host, BERTH_STR(BERTH_METRICS_ID), &metrics, NULL) ==
+        BERTH_OK) {
+        good->metrics = metrics;
     }
     return BERTH_OK;
 }
@@ -616,6 +656,7 @@ static const struct berth_capability_need needs[] = {
 #ifndef GOOD_HIDES_LOG
     {BERTH_STR_INIT(BERTH_LOG_ID), BERTH_NEED_OPTIONAL, 0},
 #endif
+    {BERTH_STR_INIT(BERTH_METRICS_ID), BERTH_NEED_OPTIONAL, 0},
     GOOD_ALSO_NEEDS};
 
 extern BERTH_EXPORT GOOD_CONST struct grown_descriptor exported __asm__(GOOD_SYMBOL);
