@@ -162,7 +162,8 @@ static void loop_stop(void *user, uint32_t index, void *context) {
 static int32_t loop_start(void *user, uint32_t index, void **out_context,
                           struct berth_error *error) {
     struct ml_plugin *plugin = user;
-    struct ml_loop *loop = calloc(1, sizeof *loop);
+    /* Without a first snapshot, for which there was no memory, nothing can be served. */
+    struct ml_loop *loop = ml_settings_known(plugin) ? calloc(1, sizeof *loop) : NULL;
     if (!loop) {
         return base_error_memory(error);
     }

@@ -413,6 +413,13 @@ struct ml_settings *ml_settings_ref(struct ml_settings *settings) {
     return settings;
 }
 
+bool ml_settings_known(struct ml_plugin *plugin) {
+    (void)pthread_mutex_lock(&plugin->settings_lock);
+    bool known = plugin->settings != NULL;
+    (void)pthread_mutex_unlock(&plugin->settings_lock);
+    return known;
+}
+
 struct ml_settings *ml_settings_acquire(struct ml_plugin *plugin) {
     (void)pthread_mutex_lock(&plugin->settings_lock);
     struct ml_settings *settings = ml_settings_ref(plugin->settings);

@@ -52,7 +52,10 @@ struct ml_settings {
 /* Declares the table and observes it. In start. */
 int32_t ml_settings_declare(struct ml_plugin *plugin, struct berth_error *error);
 
-/* The snapshot in force, with a reference. Any thread. */
+/* Whether there is a snapshot: without memory for the first one no loop starts. */
+bool ml_settings_known(struct ml_plugin *plugin);
+
+/* The snapshot in force, with a reference. Any thread, once a loop has started. */
 struct ml_settings *ml_settings_acquire(struct ml_plugin *plugin);
 void ml_settings_release(struct ml_settings *settings);
 struct ml_settings *ml_settings_ref(struct ml_settings *settings);
