@@ -82,3 +82,13 @@ void kit_descriptor_read(const struct elf_file *elf, struct kit_descriptor *out_
     read_needs(elf, d);
     read_lifecycle(elf, d);
 }
+
+bool kit_is_plugin_name(struct berth_str name) {
+    for (uint64_t i = 0; i < name.len; i++) {
+        char c = name.ptr[i];
+        if (!((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_' || c == '-')) {
+            return false;
+        }
+    }
+    return name.len > 0 && name.len <= KIT_PLUGIN_NAME_MAX;
+}

@@ -15,6 +15,7 @@
 /* Capabilities that a host takes from one plugin, and the longest text of a descriptor. */
 #define KIT_CAPABILITIES_MAX 64u
 #define KIT_DESCRIPTOR_TEXT_MAX 512u
+#define KIT_PLUGIN_NAME_MAX 64u
 
 /* The sizes of the first structs that were published: smaller ones never were. */
 #define KIT_DESCRIPTOR_SIZE_FIRST 120u
@@ -66,5 +67,8 @@ struct kit_descriptor {
 extern const char *const kit_call_names[KIT_CALL_COUNT];
 
 void kit_descriptor_read(const struct elf_file *elf, struct kit_descriptor *out_descriptor);
+
+/* Whether it is 1 to 64 lower case letters, digits, _ and -. */
+bool kit_is_plugin_name(struct berth_str name);
 
 #endif

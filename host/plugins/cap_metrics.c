@@ -103,9 +103,18 @@ static void put_sample(const struct berth_metrics_sink *sink, const char *suffix
     base_buf_char(out, '\n');
 }
 
+/* A plugin's name may hold -, which a metric's cannot: it is _ there. */
 static bool starts_with_owner(const struct generation *g, struct berth_str name) {
     struct berth_str own = g->manifest.name;
-    return base_str_starts(name, own) && name.len > own.len + 1 && name.ptr[own.len] == '_';
+    if (name.len < own.len + 2 || name.ptr[own.len] != '_') {
+        return false;
+    }
+    for (uint64_t i = 0; i < own.len; i++) {
+        if (name.ptr[i] != (own.ptr[i] == '-' ? '_' : own.ptr[i])) {
+            return false;
+        }
+    }
+    return true;
 }
 
 /* Counted among the refused calls, with the reason in the log. */

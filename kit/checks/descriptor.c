@@ -6,8 +6,6 @@
 
 #include <inttypes.h>
 
-#define NAME_MAX_BYTES 64
-
 static const struct kit_descriptor *descriptor_of(const struct kit_run *run) {
     return &run->subject->descriptor;
 }
@@ -122,13 +120,7 @@ static void require_text(struct kit_run *run, const char *field, struct kit_text
 static void check_name(struct kit_run *run) {
     struct kit_text name = descriptor_of(run)->name;
     require_text(run, "name", name, true);
-    bool allowed = name.text.len <= NAME_MAX_BYTES;
-    for (uint64_t i = 0; i < name.text.len; i++) {
-        char c = name.text.ptr[i];
-        allowed =
-            allowed && ((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_' || c == '-');
-    }
-    if (!allowed) {
+    if (!kit_is_plugin_name(name.text)) {
         kit_fail(run, "the name [" BASE_FMT "] is not 1 to 64 lower case letters, digits, _ and -",
                  BASE_ARG(name.text));
     }

@@ -3,6 +3,7 @@
 #include "kit/host/host.h"
 
 #include "base/error.h"
+#include "kit/descriptor.h"
 
 #include <inttypes.h>
 
@@ -38,6 +39,19 @@ static bool is_name(struct berth_str name) {
     return name.len > 0;
 }
 
+/* It begins with the plugin's name, if that is one (descriptor.name): - is _ there. */
+static bool is_own(struct berth_str name, struct berth_str plugin) {
+    if (name.len < plugin.len + 2 || name.ptr[plugin.len] != '_') {
+        return false;
+    }
+    for (uint64_t i = 0; i < plugin.len; i++) {
+        if (name.ptr[i] != (plugin.ptr[i] == '-' ? '_' : plugin.ptr[i])) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static int32_t family(struct berth_metrics_sink *sink, const struct berth_metric *metric) {
     int32_t code = kit_enter(sink->host, KIT_FN_berth_metrics_v1_family);
     struct berth_str plugin = sink->host->run->subject->descriptor.name.text;
@@ -51,9 +65,7 @@ static int32_t family(struct berth_metrics_sink *sink, const struct berth_metric
                   metric->size, metric->type);
         return BERTH_E_INVALID;
     }
-    bool is_own = base_str_starts(metric->name, plugin) && metric->name.len > plugin.len &&
-                  metric->name.ptr[plugin.len] == '_';
-    if (!is_name(metric->name) || !is_own) {
+    if (!is_name(metric->name) || (kit_is_plugin_name(plugin) && !is_own(metric->name, plugin))) {
         kit_blame(KIT_BLAME_METRICS,
                   "the metric [" BASE_FMT "] does not begin with [" BASE_FMT
                   "_], or holds other than lower case letters, digits and _",

@@ -24,8 +24,8 @@ struct berth_host;
 
 /*
  * A metric, whose samples follow. The name is lower case letters, digits and underscores, and
- * begins with the plugin's name and an underscore, so that no two plugins have the same; the unit
- * stands at its end, and _total behind it for a counter. help is one line.
+ * begins with the plugin's name, whose - are _ here, and an underscore, so that no two plugins have
+ * the same; the unit stands at its end, and _total behind it for a counter. help is one line.
  */
 struct berth_metric {
     uint32_t size;

@@ -87,6 +87,18 @@ static void writes_what_prometheus_reads(void **state) {
     assert_int_equal(rig->generation.refused_calls, 0);
 }
 
+static void put_hyphened(void *user, struct berth_metrics_sink *sink) {
+    (void)user;
+    assert_int_equal(start(sink, BERTH_METRIC_GAUGE, "my_own_level"), BERTH_OK);
+}
+
+static void a_hyphen_of_the_name_is_an_underscore(void **state) {
+    struct rig *rig = *state;
+    rig->generation.manifest.name = BERTH_STR("my-own");
+    run(rig, put_hyphened);
+    assert_int_equal(rig->generation.refused_calls, 0);
+}
+
 #define TEN "aaaaaaaaaa"
 #define LONG_NAME ("mine_" TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN)
 
@@ -149,6 +161,7 @@ static void a_plugin_names_one_function(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(writes_what_prometheus_reads, begin, end),
+        cmocka_unit_test_setup_teardown(a_hyphen_of_the_name_is_an_underscore, begin, end),
         cmocka_unit_test_setup_teardown(refuses_what_would_spoil_the_text, begin, end),
         cmocka_unit_test_setup_teardown(a_plugin_names_one_function, begin, end),
     };
