@@ -30,7 +30,7 @@ static void answer(struct good *good, struct berth_request *request,
     slow->good = good;
     slow->request = request;
     in_flight++;
-    good->loop->timer_start(slow->timer, 20);
+    good->loop->timer_start(slow->timer, 200);
 }
 
 static void changed_limit(struct good *good, const struct berth_settings_view *view) {
