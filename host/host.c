@@ -2,6 +2,7 @@
 #include "host/host.h"
 
 #include "base/clock.h"
+#include "host/admin/admin.h"
 #include "host/base/file.h"
 #include "host/base/id.h"
 #include "host/base/process.h"
@@ -42,6 +43,7 @@ struct host {
     struct http_server *server;
     struct plugins *plugins;
     struct control *control;
+    struct admin *admin;
     struct route_owner route_owner;
     struct route_set routes;
     struct plugin_services services;
@@ -271,7 +273,8 @@ static int32_t load_plugins(struct host *host, struct berth_error *error) {
     for (uint32_t i = 0; i < host->node.plugin_count && !code; i++) {
         char path[PATH_MAX];
         (void)snprintf(path, sizeof path, BASE_FMT, BASE_ARG(host->node.plugins[i]));
-        code = plugins_load(host->plugins, path, error);
+        char name[PLUGIN_GENERATION_NAME];
+        code = plugins_load(host->plugins, path, 0, name, error);
     }
     const struct setting_value *unknown = code ? NULL : settings_undeclared(host->settings);
     if (unknown) {
@@ -351,6 +354,9 @@ int32_t host_listen(struct host *host, struct berth_error *error) {
     char address[256];
     (void)snprintf(address, sizeof address, BASE_FMT, BASE_ARG(host->node.http_host));
     int32_t code = http_server_listen(host->server, address, host->node.http_port, error);
+    code = code ? code
+                : admin_start(host->plugins, host->data_path, host->node.watch_plugins, host->log,
+                              &host->admin, error);
     if (!code && nodes_set_address(host->nodes, address, http_server_port(host->server))) {
         code = base_error(error, BERTH_E_INVALID, "http.host is too long");
     }
@@ -380,6 +386,7 @@ int32_t host_reload(struct host *host, struct berth_error *error) {
     if (code) {
         return code;
     }
+    admin_refresh(host->admin);
     return host->security ? security_reload(host->security, error) : BERTH_OK;
 }
 
@@ -395,6 +402,7 @@ void host_destroy(struct host *host) {
                 LOG_FIELD("reason", BERTH_STR("node.shutdown_timeout")));
         }
     }
+    admin_stop(host->admin);
     control_destroy(host->control);
     if (host->plugins) {
         plugins_stop(host->plugins, timeout);

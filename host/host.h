@@ -21,8 +21,8 @@ int32_t host_create(struct settings_layer *file, struct log *log, struct host **
 int32_t host_listen(struct host *host, struct berth_error *error);
 
 /*
- * Opens the audit log anew, and reads the users again, where there are such. On failure they stay
- * as they were.
+ * Opens the audit log anew, has plugins whose files have changed reloaded, and reads the users
+ * again, where there are such. On failure they stay as they were. While it listens.
  */
 int32_t host_reload(struct host *host, struct berth_error *error);
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "host/cli/cli.h"
 
+#include "base/json_write.h"
+#include "host/admin/admin.h"
 #include "host/cli/config.h"
 #include "host/cli/node_settings.h"
 #include "host/host.h"
@@ -29,19 +31,37 @@ struct options {
     size_t plugin_count;
     const char *overrides[REPEATS_MAX];
     size_t override_count;
+    const char *file;
+    const char *deadline;
+    bool dry_run;
+    bool without_state;
+    const char *operand; /* behind the command */
 };
 
-/* Options of the commands; help is made from this table. */
+/* Commands that an option belongs to. */
+#define OF_NODE 1u   /* those that read the configuration */
+#define OF_ORDER 2u  /* those that a running node carries out */
+#define OF_RELOAD 4u /* reload alone */
+
+/* Options of the commands; help, and what getopt is given, are made from this table. */
 static const struct {
     const char *name;
-    char letter;
-    const char *value;
+    int letter;        /* beyond ASCII: it has none */
+    const char *value; /* NULL: it has none */
+    uint32_t commands;
     const char *help;
 } option_table[] = {
-    {"config", 'c', "FILE", "the node's configuration (berth.yml)"},
-    {"data", 'd', "DIR", "the data directory (setting path.data)"},
-    {"plugin", 'p', "FILE", "a plugin to load; may be given several times"},
-    {"setting", 'E', "KEY=VALUE", "a setting, over what the configuration says; several times"},
+    {"config", 'c', "FILE", OF_NODE | OF_ORDER, "the node's configuration (berth.yml)"},
+    {"data", 'd', "DIR", OF_NODE | OF_ORDER, "the data directory (setting path.data)"},
+    {"plugin", 'p', "FILE", OF_NODE, "a plugin to load; may be given several times"},
+    {"setting", 'E', "KEY=VALUE", OF_NODE | OF_ORDER,
+     "a setting, over what the configuration says; several times"},
+    {"file", 'f', "FILE", OF_RELOAD, "reload: another file than the one that was loaded"},
+    {"deadline", 't', "MILLIS", OF_ORDER, "how long requests in flight may take to end"},
+    {"dry-run", 'n', NULL, OF_RELOAD, "reload: up to before it serves, and back"},
+    {"without-state", 256, NULL, OF_RELOAD, "reload: hands no state over"},
+    {"help", 'h', NULL, UINT32_MAX, "this text"},
+    {"version", 'V', NULL, UINT32_MAX, "the version"},
 };
 
 static int fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
@@ -263,36 +283,120 @@ static int hash_password(const struct options *options) {
     return CLI_OK;
 }
 
+/* ---- load, reload, unload ---- */
+
+/* The data directory that the configuration and the options name. */
+static int32_t find_data(const struct options *options, char out_path[PATH_MAX],
+                         struct berth_error *error) {
+    struct settings_layer *layer = NULL;
+    int32_t code = read_configuration(options, &layer, error);
+    if (code) {
+        return code;
+    }
+    const struct setting_value *data = settings_layer_get(layer, BERTH_STR("path.data"));
+    (void)snprintf(out_path, PATH_MAX, BASE_FMT,
+                   BASE_ARG(data ? data->items[0] : BERTH_STR("data")));
+    settings_layer_destroy(layer);
+    return BERTH_OK;
+}
+
+static bool put_path(struct base_buf *out, const char *path) {
+    char whole[PATH_MAX];
+    if (!realpath(path, whole)) {
+        return false;
+    }
+    json_member_cstr(out, "path", whole);
+    return true;
+}
+
+static int order(const struct options *options, const char *action) {
+    struct berth_error error = BASE_ERROR_INIT;
+    char data[PATH_MAX];
+    bool is_load = strcmp(action, "load") == 0;
+    const char *file = is_load ? options->operand : options->file;
+    if (find_data(options, data, &error)) {
+        return report(options, &error);
+    }
+    BASE_BUF_AUTO line;
+    BASE_BUF_AUTO answer;
+    base_buf_init(&line, ADMIN_LINE_MAX);
+    base_buf_init(&answer, BASE_BUF_MAX_DEFAULT);
+    json_open_object(&line);
+    json_member_cstr(&line, "action", action);
+    if (!is_load) {
+        json_member_cstr(&line, "plugin", options->operand);
+    }
+    if (file && !put_path(&line, file)) {
+        return fail("there is no file [%s]", file);
+    }
+    if (options->deadline) {
+        int64_t ms = 0;
+        if (!base_str_i64(base_cstr(options->deadline), &ms)) {
+            return fail("[%s] is no number of milliseconds", options->deadline);
+        }
+        json_member_i64(&line, "deadline_ms", ms);
+    }
+    json_member_bool(&line, "dry_run", options->dry_run);
+    json_member_bool(&line, "state", !options->without_state);
+    json_close_object(&line);
+    if (admin_ask(data, base_buf_view(&line), &answer, &error)) {
+        return fail("%s", error.message);
+    }
+    (void)printf(BASE_FMT "\n", BASE_ARG(base_buf_view(&answer)));
+    return strncmp(answer.ptr, "{\"error\"", 8) == 0 ? CLI_FAILED : CLI_OK;
+}
+
+static int load_plugin(const struct options *options) {
+    return order(options, "load");
+}
+
+static int reload_plugin(const struct options *options) {
+    return order(options, "reload");
+}
+
+static int unload_plugin(const struct options *options) {
+    return order(options, "unload");
+}
+
 /* ---- the command line ---- */
 
 static const struct {
     const char *name;
+    const char *operand; /* NULL: it has none */
+    uint32_t options;
     const char *help;
     int (*run)(const struct options *options);
 } commands[] = {
-    {"serve", "run a node until SIGTERM or SIGINT", serve},
-    {"check-config", "read the configuration and try the plugins, without listening", check_config},
-    {"hash-password", "make a hash for internal_users.yml of a password on standard input",
+    {"serve", NULL, OF_NODE, "run a node until SIGTERM or SIGINT", serve},
+    {"check-config", NULL, OF_NODE, "read the configuration and try the plugins, without listening",
+     check_config},
+    {"reload", "PLUGIN", OF_ORDER | OF_RELOAD,
+     "have the running node replace a plugin by what its file holds now", reload_plugin},
+    {"load", "FILE", OF_ORDER, "have it load one more plugin", load_plugin},
+    {"unload", "PLUGIN", OF_ORDER, "have it unload a plugin", unload_plugin},
+    {"hash-password", NULL, 0, "make a hash for internal_users.yml of a password on standard input",
      hash_password},
 };
 
 static int help(void) {
+    char form[40];
     (void)puts("Berth " BERTH_VERSION ": a small host server that docks plugins.\n\n"
                "usage: berth COMMAND [OPTION …]\n\ncommands:");
     for (size_t i = 0; i < BASE_COUNT(commands); i++) {
-        (void)printf("  %-14s %s\n", commands[i].name, commands[i].help);
+        (void)snprintf(form, sizeof form, "%s %s", commands[i].name,
+                       commands[i].operand ? commands[i].operand : "");
+        (void)printf("  %-16s %s\n", form, commands[i].help);
     }
     (void)puts("\noptions:");
     for (size_t i = 0; i < BASE_COUNT(option_table); i++) {
-        char form[40];
-        (void)snprintf(form, sizeof form, "-%c, --%s %s", option_table[i].letter,
-                       option_table[i].name, option_table[i].value);
+        char letter[] = {'-', (char)option_table[i].letter, ',', ' ', '\0'};
+        (void)snprintf(form, sizeof form, "%s--%s %s", option_table[i].letter < 128 ? letter : "",
+                       option_table[i].name, option_table[i].value ? option_table[i].value : "");
         (void)printf("  %-26s %s\n", form, option_table[i].help);
     }
-    (void)printf("  %-26s %s\n  %-26s %s\n", "-h, --help", "this text", "-V, --version",
-                 "the version");
-    (void)puts("\nexample:\n"
-               "  berth serve --data data --plugin ml_remote.so -E http.port=9200\n\n"
+    (void)puts("\nexamples:\n"
+               "  berth serve --data data --plugin ml_remote.so -E http.port=9200\n"
+               "  berth reload ml_remote --data data --file ml_remote-2.so\n\n"
                "exit status: 0 done, 1 failed, 2 the command line is wrong");
     return CLI_OK;
 }
@@ -309,69 +413,129 @@ static int usage(const char *format, ...) {
     return CLI_USAGE;
 }
 
-/* CLI_OK, or what to exit with; *out_done: there is nothing left to do. */
-static int read_options(int argc, char **argv, struct options *options, bool *out_done) {
-    static const struct option long_options[] = {
-        {"config", required_argument, NULL, 'c'},
-        {"data", required_argument, NULL, 'd'},
-        {"plugin", required_argument, NULL, 'p'},
-        {"setting", required_argument, NULL, 'E'},
-        {"help", no_argument, NULL, 'h'},
-        {"version", no_argument, NULL, 'V'},
-        {NULL, 0, NULL, 0},
-    };
+/* CLI_OK, or what to exit with. */
+static int take_option(int letter, struct options *options) {
+    switch (letter) {
+    case 'c':
+        options->config = optarg;
+        return CLI_OK;
+    case 'd':
+        options->data = optarg;
+        return CLI_OK;
+    case 'f':
+        options->file = optarg;
+        return CLI_OK;
+    case 't':
+        options->deadline = optarg;
+        return CLI_OK;
+    case 'n':
+        options->dry_run = true;
+        return CLI_OK;
+    case 256:
+        options->without_state = true;
+        return CLI_OK;
+    case 'p':
+    case 'E': {
+        const char **list = letter == 'p' ? options->plugins : options->overrides;
+        size_t *count = letter == 'p' ? &options->plugin_count : &options->override_count;
+        if (*count == REPEATS_MAX) {
+            return usage("-%c is given more than %d times", letter, REPEATS_MAX);
+        }
+        list[(*count)++] = optarg;
+        return CLI_OK;
+    }
+    default:
+        return CLI_USAGE;
+    }
+}
+
+#define OPTIONS BASE_COUNT(option_table)
+
+/* What getopt_long is given, of the table. */
+static void make_getopt(struct option out_long[OPTIONS + 1], char out_short[2 + 2 * OPTIONS]) {
+    *out_short++ = ':';
+    for (size_t i = 0; i < OPTIONS; i++) {
+        bool has_value = option_table[i].value != NULL;
+        out_long[i] =
+            (struct option){option_table[i].name, has_value ? required_argument : no_argument, NULL,
+                            option_table[i].letter};
+        if (option_table[i].letter < 128) {
+            *out_short++ = (char)option_table[i].letter;
+            if (has_value) {
+                *out_short++ = ':';
+            }
+        }
+    }
+    out_long[OPTIONS] = (struct option){NULL, 0, NULL, 0};
+    *out_short = '\0';
+}
+
+/*
+ * CLI_OK, or what to exit with; *out_done: there is nothing left to do; *out_used: bits of
+ * option_table.
+ */
+static int read_options(int argc, char **argv, struct options *options, uint32_t *out_used,
+                        bool *out_done) {
+    struct option long_options[OPTIONS + 1];
+    char short_options[2 + 2 * OPTIONS];
     int letter = 0;
     opterr = 0;
-    while ((letter = getopt_long(argc, argv, ":c:d:p:E:hV", long_options, NULL)) != -1) {
-        switch (letter) {
-        case 'c':
-            options->config = optarg;
-            break;
-        case 'd':
-            options->data = optarg;
-            break;
-        case 'p':
-        case 'E': {
-            const char **list = letter == 'p' ? options->plugins : options->overrides;
-            size_t *count = letter == 'p' ? &options->plugin_count : &options->override_count;
-            if (*count == REPEATS_MAX) {
-                return usage("-%c is given more than %d times", letter, REPEATS_MAX);
-            }
-            list[(*count)++] = optarg;
-            break;
-        }
-        case 'h':
-            *out_done = true;
-            return help();
-        case 'V':
-            *out_done = true;
-            (void)puts("berth " BERTH_VERSION);
-            return CLI_OK;
-        case ':':
+    make_getopt(long_options, short_options);
+    while ((letter = getopt_long(argc, argv, short_options, long_options, NULL)) != -1) {
+        if (letter == ':') {
             return usage("%s needs a value", argv[optind - 1]);
-        default:
+        }
+        if (letter == '?') {
             return usage("the option %s is unknown", argv[optind - 1]);
+        }
+        for (size_t i = 0; i < OPTIONS; i++) {
+            *out_used |= option_table[i].letter == letter ? 1u << i : 0;
+        }
+        if (letter == 'h' || letter == 'V') {
+            *out_done = true;
+            return letter == 'h' ? help() : puts("berth " BERTH_VERSION) < 0;
+        }
+        int status = take_option(letter, options);
+        if (status != CLI_OK) {
+            return status;
         }
     }
     return CLI_OK;
 }
 
+/* Runs a command, if it has the operand that it needs and no options of others. */
+static int run_command(size_t command, int operands, struct options *options, uint32_t used) {
+    if (commands[command].operand && operands == 0) {
+        return usage("%s needs %s", commands[command].name, commands[command].operand);
+    }
+    for (size_t i = 0; i < OPTIONS; i++) {
+        if ((used & 1u << i) && !(option_table[i].commands & commands[command].options)) {
+            return usage("%s has no option --%s", commands[command].name, option_table[i].name);
+        }
+    }
+    return commands[command].run(options);
+}
+
 int cli_main(int argc, char **argv) {
     struct options options = {0};
+    uint32_t used = 0;
     bool done = false;
-    int status = read_options(argc, argv, &options, &done);
+    int status = read_options(argc, argv, &options, &used, &done);
     if (done || status != CLI_OK) {
         return status;
     }
     if (optind == argc) {
         return usage("a command is missing");
     }
-    if (optind + 1 < argc) {
-        return usage("[%s] is one argument too many", argv[optind + 1]);
-    }
     for (size_t i = 0; i < BASE_COUNT(commands); i++) {
         if (strcmp(argv[optind], commands[i].name) == 0) {
-            return commands[i].run(&options);
+            int operands = argc - optind - 1;
+            int allowed = commands[i].operand ? 1 : 0;
+            if (operands > allowed) {
+                return usage("[%s] is one argument too many", argv[optind + 1 + allowed]);
+            }
+            options.operand = operands ? argv[optind + 1] : NULL;
+            return run_command(i, operands, &options, used);
         }
     }
     return usage("there is no command [%s]", argv[optind]);

@@ -32,6 +32,8 @@ static const struct row rows[] = {
      "What the node is for; plugins give roles their meaning."},
     {"berth.plugins", BERTH_SETTING_LIST, true, false, "", 0, 0,
      "Files of plugins to load, in this order; --plugin adds to them."},
+    {"berth.watch_plugins", BERTH_SETTING_BOOL, false, false, "false", 0, 0,
+     "Whether a plugin is reloaded when a new file is renamed to the place of its file."},
     {"path.data", BERTH_SETTING_TEXT, true, false, "data", 0, 0,
      "The directory of the documents, the node's id and the master key."},
     {"http.host", BERTH_SETTING_TEXT, false, false, "127.0.0.1", 0, 0,
@@ -314,6 +316,7 @@ int32_t node_settings_read(const struct berth_settings_view *view, struct node_s
         .core_dumps = number_of(view, "process.core_dumps"),
         .compatibility_version = text_of(view, "compatibility.version"),
         .shutdown_timeout_ms = number_of(view, "node.shutdown_timeout"),
+        .watch_plugins = number_of(view, "berth.watch_plugins"),
     };
     (void)settings_get_list(view, BERTH_STR("node.roles"), &s.roles, &s.role_count);
     (void)settings_get_list(view, BERTH_STR("plugins.security.authcz.admin_dn"), &s.admin_names,

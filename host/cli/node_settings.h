@@ -58,6 +58,7 @@ struct node_settings {
     bool core_dumps;
     struct berth_str compatibility_version;
     uint64_t shutdown_timeout_ms;
+    bool watch_plugins;
 };
 
 /* Declares the table, and each node.attr.NAME of the file. */

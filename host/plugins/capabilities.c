@@ -8,10 +8,11 @@ static const struct berth_str ids[] = {
     BERTH_STR_INIT(BERTH_IDENTITY_ID), BERTH_STR_INIT(BERTH_LOOP_ID),
     BERTH_STR_INIT(BERTH_WORKER_ID),   BERTH_STR_INIT(BERTH_SECRETS_ID),
     BERTH_STR_INIT(BERTH_LOG_ID),      BERTH_STR_INIT(BERTH_METRICS_ID),
+    BERTH_STR_INIT(BERTH_STATE_ID),
 };
 static const void *const tables[] = {
-    &cap_routes, &cap_settings, &cap_nodes,   &cap_store, &cap_identity,
-    &cap_loop,   &cap_worker,   &cap_secrets, &cap_log,   &cap_metrics,
+    &cap_routes, &cap_settings, &cap_nodes, &cap_store,   &cap_identity, &cap_loop,
+    &cap_worker, &cap_secrets,  &cap_log,   &cap_metrics, &cap_state,
 };
 _Static_assert(BASE_COUNT(ids) == BASE_COUNT(tables), "each id has its table");
 

@@ -12,6 +12,7 @@
 #include <berth/routes.h>
 #include <berth/secrets.h>
 #include <berth/settings.h>
+#include <berth/state.h>
 #include <berth/store.h>
 #include <berth/worker.h>
 
@@ -27,6 +28,12 @@ extern const struct berth_worker_v1 cap_worker;
 extern const struct berth_secrets_v1 cap_secrets;
 extern const struct berth_log_v1 cap_log;
 extern const struct berth_metrics_v1 cap_metrics;
+extern const struct berth_state_v1 cap_state;
+
+struct berth_state_sink {
+    struct generation *generation; /* who saves */
+    struct base_buf out;
+};
 
 /* What a plugin may ask for. */
 struct manifest_offer capabilities_offer(void);

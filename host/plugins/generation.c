@@ -232,9 +232,8 @@ bool generation_unload(struct generation *g) {
 
 /* ---- up ---- */
 
-/* A plugin that fails without saying why is still given an error to show. */
-static int32_t plugin_failed(struct generation *g, const char *call, int32_t code,
-                             struct berth_error *error) {
+int32_t generation_failed(struct generation *g, const char *call, int32_t code,
+                          struct berth_error *error) {
     char reason[BERTH_ERROR_MESSAGE_MAX];
     (void)snprintf(reason, sizeof reason, "%s",
                    error->message[0] ? error->message : "it gave no reason");
@@ -252,13 +251,13 @@ int32_t generation_start(struct generation *g, struct berth_error *error) {
     int32_t code = g->lifecycle->create(&g->face, &g->instance, error);
     if (code) {
         g->state = BERTH_STATE_DESTROYED;
-        return plugin_failed(g, "create", code, error);
+        return generation_failed(g, "create", code, error);
     }
     moved(g, CALL_create);
     code = g->lifecycle->start(g->instance, error);
     if (code) {
-        code = plugin_failed(g, "start", code, error);
-        (void)generation_stop(g, 0);
+        code = generation_failed(g, "start", code, error);
+        generation_stop(g);
         return code;
     }
     moved(g, CALL_start);
@@ -288,7 +287,7 @@ static void start_loop(struct loop *loop, void *arg) {
 int32_t generation_start_loops(struct generation *g, struct berth_error *error) {
     struct loops_call *call = calloc(1, sizeof *call);
     if (!call) {
-        (void)generation_stop(g, 0);
+        generation_stop(g);
         return base_error_memory(error);
     }
     call->generation = g;
@@ -298,12 +297,12 @@ int32_t generation_start_loops(struct generation *g, struct berth_error *error) 
     for (uint32_t i = 0; i < loop_group_count(g->services->loops) && !code; i++) {
         if (call->codes[i]) {
             *error = call->errors[i];
-            code = plugin_failed(g, "loop_start", call->codes[i], error);
+            code = generation_failed(g, "loop_start", call->codes[i], error);
         }
     }
     free(call);
     if (code) {
-        (void)generation_stop(g, 0);
+        generation_stop(g);
     }
     return code;
 }
@@ -354,35 +353,34 @@ static uint64_t wait_for_requests(struct generation *g, uint64_t deadline_ms) {
     return left;
 }
 
-uint64_t generation_stop(struct generation *g, uint64_t deadline_ms) {
-    const struct plugin_services *services = g->services;
+uint64_t generation_drain(struct generation *g, uint64_t deadline_ms) {
     if (may(g, CALL_drain)) {
         moved(g, CALL_drain);
         if (g->lifecycle->drain) {
             g->lifecycle->drain(g->instance);
         }
     }
-    if (may(g, CALL_stop)) {
-        uint64_t left = wait_for_requests(g, deadline_ms);
-        if (left) {
-            return left;
-        }
+    return g->state == BERTH_STATE_DRAINING ? wait_for_requests(g, deadline_ms) : 0;
+}
+
+void generation_stop(struct generation *g) {
+    const struct plugin_services *services = g->services;
+    bool is_started = may(g, CALL_stop);
+    if (is_started) {
         loop_run_on_all(services->loops, stop_loop, g);
-        store_unwatch(services->store, g->owner);
-        nodes_unwatch(services->nodes, g->owner);
+    }
+    store_unwatch(services->store, g->owner);
+    nodes_unwatch(services->nodes, g->owner);
+    if (is_started) {
         g->lifecycle->stop(g->instance);
         wait_for_jobs(g);
         moved(g, CALL_stop);
-    } else {
-        store_unwatch(services->store, g->owner);
-        nodes_unwatch(services->nodes, g->owner);
     }
     settings_forget(services->settings, g->owner);
     if (may(g, CALL_destroy)) {
         g->lifecycle->destroy(g->instance);
         moved(g, CALL_destroy);
     }
-    return 0;
 }
 
 /* ---- for the capabilities ---- */

@@ -10,6 +10,7 @@
 
 #include <berth/metrics.h>
 #include <berth/plugin.h>
+#include <berth/state.h>
 #include <pthread.h>
 #include <stdatomic.h>
 
@@ -35,12 +36,15 @@ struct plugin_services {
     const char *run_path; /* a private directory for the copies that are loaded */
 };
 
+/* Bytes of a generation's name, with the end. */
+#define PLUGIN_GENERATION_NAME 96
+
 struct generation {
     struct generation *next;
     const struct plugin_services *services;
     struct manifest manifest;
-    char owner[96]; /* "name#number" */
-    char *file;     /* the copy that is loaded */
+    char owner[PLUGIN_GENERATION_NAME]; /* "name#number" */
+    char *file;                         /* the copy that is loaded */
     void *handle;
     const struct berth_lifecycle *lifecycle;
     struct berth_host face;
@@ -53,6 +57,8 @@ struct generation {
     struct berth_fd_watch *fd_watches[LOOPS_MAX];
     berth_metrics_fn metrics; /* NULL: it has none */
     void *metrics_user;
+    struct berth_state_hooks state_hooks; /* all zero: it hands nothing over */
+    bool has_handed_over;                 /* all, and not the rest */
     pthread_mutex_t jobs_lock;
     pthread_cond_t jobs_done;
     uint64_t jobs; /* under jobs_lock: worker jobs and posts that have not ended */
@@ -78,15 +84,22 @@ int32_t generation_start_loops(struct generation *generation, struct berth_error
 void generation_serve(struct generation *generation);
 
 /*
- * From any state to DESTROYED. Its routes are not published any more. Returns the requests that
- * were in flight when deadline_ms was over; then it is left as it is, DRAINING.
+ * From SERVING to DRAINING; its routes are not published any more. Returns the requests that are in
+ * flight when deadline_ms is over. In another state it does nothing. May be called again.
  */
-uint64_t generation_stop(struct generation *generation, uint64_t deadline_ms);
+uint64_t generation_drain(struct generation *generation, uint64_t deadline_ms);
+
+/* From any state, but drained, to DESTROYED. */
+void generation_stop(struct generation *generation);
 
 /* Unmaps it and frees the rest. NULL is allowed. False: its code is still mapped. */
 bool generation_unload(struct generation *generation);
 
 const char *generation_state_name(uint32_t state);
+
+/* The error of a plugin's function, with both names; one is made where the plugin gave none. */
+int32_t generation_failed(struct generation *generation, const char *call, int32_t code,
+                          struct berth_error *error);
 
 /* ---- for the capabilities ---- */
 

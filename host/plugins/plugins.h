@@ -6,6 +6,7 @@
 #define HOST_PLUGINS_PLUGINS_H
 
 #include "host/plugins/generation.h"
+#include "host/plugins/handover.h"
 
 struct plugins;
 
@@ -17,8 +18,26 @@ void plugins_destroy(struct plugins *plugins);
 /* Publishes the host's own routes; before the first plugin is loaded. */
 int32_t plugins_publish(struct plugins *plugins, struct berth_error *error);
 
-/* Loads a file and brings it to SERVING. On failure nothing of it is left. Control thread. */
-int32_t plugins_load(struct plugins *plugins, const char *path, struct berth_error *error);
+/*
+ * Loads a file and brings it to SERVING; out_name takes its generation's name. probe_ms: how long
+ * it may take to start in a process of its own first; 0: that is not tried. On failure nothing of
+ * it is left. One change of plugins at a time; others wait. Not on a loop.
+ */
+int32_t plugins_load(struct plugins *plugins, const char *path, uint64_t probe_ms,
+                     char out_name[PLUGIN_GENERATION_NAME], struct berth_error *error);
+
+struct plugins_unloaded {
+    char generation[PLUGIN_GENERATION_NAME];
+    uint64_t drain_ms;
+    bool is_gone; /* with its mapping; else it is quarantined */
+};
+
+/*
+ * Takes a plugin's routes away, lets it finish what it has, stops and unloads it. What it stored
+ * stays. NOT_FOUND: there is none of that name. Not on a loop.
+ */
+int32_t plugins_unload(struct plugins *plugins, struct berth_str name, uint64_t deadline_ms,
+                       struct plugins_unloaded *out, struct berth_error *error);
 
 /* How a plugin is replaced. */
 struct plugins_reload {
@@ -26,14 +45,16 @@ struct plugins_reload {
     uint64_t deadline_ms; /* for the requests in flight of the old generation */
     uint64_t probe_ms;    /* for starting in a process of its own; 0: not tried */
     bool dry_run;         /* up to before publishing, and back */
+    bool keeps_no_state;  /* nothing is handed over */
 };
 
 struct plugins_reloaded {
-    char from[96]; /* generations */
-    char to[96];
+    char from[PLUGIN_GENERATION_NAME];
+    char to[PLUGIN_GENERATION_NAME];
     char version[64]; /* of the new one */
     uint64_t swap_us; /* what publishing took */
     uint64_t drain_ms;
+    struct handover handover;
     bool is_gone; /* the old one, and its mapping; else it is quarantined */
 };
 
@@ -65,6 +86,8 @@ struct plugin_info {
     struct berth_str component;
     struct berth_str component_version;
     struct berth_str description;
+    struct berth_str file;
+    const char *sha256; /* of what is loaded */
 };
 
 /* Calls fn for each plugin. Any thread but a loop. */

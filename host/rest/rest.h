@@ -61,8 +61,8 @@ int32_t rest_add_cat(struct route_set *set, struct rest_context *context,
 int32_t rest_add_berth(struct route_set *set, struct rest_context *context,
                        struct berth_error *error);
 
-int32_t rest_add_reload(struct route_set *set, struct rest_context *context,
-                        struct berth_error *error);
+int32_t rest_add_plugins(struct route_set *set, struct rest_context *context,
+                         struct berth_error *error);
 int32_t rest_add_security(struct route_set *set, struct rest_context *context,
                           struct berth_error *error);
 int32_t rest_add_users(struct route_set *set, struct rest_context *context,

@@ -64,5 +64,8 @@ const struct kit_check kit_capabilities_checks[] = {
      "metrics begin with its name, and samples are of the type of the metric before them",
      "name them NAME_what_unit, and put samples behind the metric that they belong to", KIT_REPLIES,
      check_life, KIT_BLAME_METRICS},
+    {"capabilities.state", 3, "it says once, and in whole, how it hands its state over",
+     "give save, restore, and schemas from 1 on, of which it reads the one that it writes",
+     KIT_REPLIES, check_life, KIT_BLAME_HOOKS},
 };
 const uint32_t kit_capabilities_count = BASE_COUNT(kit_capabilities_checks);

@@ -42,6 +42,7 @@ static void check_fault(struct kit_run *run) {
             kit_settings_renew(host);
             kit_nodes_change(host);
             kit_metrics_collect(host);
+            (void)kit_state_save(host, BERTH_HANDOVER_ALL);
         }
         kit_host_down(host);
         met = host->fault_met;
@@ -83,6 +84,58 @@ static void check_documents(struct kit_run *run) {
     kit_judge(run, KIT_BLAME_NO_REPLY);
 }
 
+#define STATE_MAX 4096u
+
+/* What is handed over, cut at each length, or with one bit turned. */
+static void restore_damaged(struct kit_host *host, struct berth_str state) {
+    uint64_t seed = host->run->subject->seed;
+    char copy[STATE_MAX];
+    size_t len = state.len < sizeof copy ? BASE_LEN(state) : sizeof copy;
+    uint32_t schema = host->state_hooks.schema;
+    for (size_t i = 0; i < len; i += 1 + len / 64) {
+        (void)kit_state_restore(host, schema, BERTH_HANDOVER_ALL, base_str(state.ptr, i));
+        memcpy(copy, state.ptr, len);
+        copy[i] = (char)(copy[i] ^ (1 << ((seed + i) % 8)));
+        (void)kit_state_restore(host, schema, BERTH_HANDOVER_ALL, base_str(copy, len));
+    }
+}
+
+/* State of somebody else: it may be refused, or taken for what it can be taken for. */
+static void check_state(struct kit_run *run) {
+    static const struct berth_str others[] = {BERTH_STR_INIT(""),
+                                              BERTH_STR_INIT("{}"),
+                                              BERTH_STR_INIT("[]"),
+                                              BERTH_STR_INIT("\0\0\0\0"),
+                                              BERTH_STR_INIT("-1"),
+                                              BERTH_STR_INIT("\xff\xfe"),
+                                              BERTH_STR_INIT("{\"a\":[{}]}"),
+                                              BERTH_STR_INIT("1e9"),
+                                              BERTH_STR_INIT("null")};
+    struct kit_host *host = kit_host_open(run, &KIT_USUAL);
+    if (!host) {
+        return;
+    }
+    if (!kit_host_up(host)) {
+        uint32_t schema = host->state_hooks.schema;
+        if (!host->state_hooks.save) {
+            kit_skip(run, "it hands nothing over");
+        }
+        kit_serve_routes(host, &kit_plain);
+        for (size_t i = 0; i < BASE_COUNT(others); i++) {
+            (void)kit_state_restore(host, schema, BERTH_HANDOVER_REST, others[i]);
+            (void)kit_state_restore(host, schema, BERTH_HANDOVER_REST + 1, others[i]);
+        }
+        (void)kit_state_save(host, BERTH_HANDOVER_ALL);
+        restore_damaged(host, host->sink.state);
+        kit_serve_routes(host, &kit_plain);
+    }
+    kit_host_down(host);
+    kit_host_close(host);
+    kit_judge(run, KIT_BLAME_CODE);
+    kit_judge(run, KIT_BLAME_ERROR_OBJECT);
+    kit_judge(run, KIT_BLAME_NO_REPLY);
+}
+
 #define ONE_REPLY KIT_REPLIES " " KIT_CUTS " routes.reply_once"
 #define FAULT(name, table, function)                                                               \
     {"faults." name,                                                                               \
@@ -121,6 +174,11 @@ const struct kit_check kit_faults_checks[] = {
     FAULT("metrics_family", metrics, family),
     FAULT("metrics_sample", metrics, sample),
     FAULT("metrics_distribution", metrics, distribution),
+    FAULT("state_declare", state, declare),
+    FAULT("state_append", state, append),
+    {"faults.state", 5, "state that it did not save does no harm when it is handed over",
+     "read what is handed over as input from outside, and refuse with INVALID what is wrong",
+     ONE_REPLY " lifecycle.error_object reload.handover", check_state, 0},
     {"faults.documents", 5,
      "documents that it did not write, in indices that it watches, do no harm",
      "check a document's fields before they are used, in the watch too", ONE_REPLY, check_documents,

@@ -110,6 +110,42 @@ static void check_requests(struct kit_run *run) {
     kit_judge(run, KIT_BLAME_REPLY_TWICE);
 }
 
+/* Saving, and then restoring, with each allocation failing: what cannot be done says so. */
+static void check_handover(struct kit_run *run) {
+    struct kit_host *host = kit_host_open(run, &KIT_USUAL);
+    if (!host) {
+        return;
+    }
+    if (!kit_host_up(host)) {
+        bool met = true;
+        if (!host->state_hooks.save) {
+            kit_skip(run, "it hands nothing over");
+        }
+        kit_serve_routes(host, &kit_plain);
+        for (uint64_t nth = 1; met && nth <= FAILURES_MAX; nth++) {
+            uint64_t before = kit_memory_failures();
+            kit_memory_fail(nth);
+            (void)kit_state_save(host, BERTH_HANDOVER_ALL);
+            kit_memory_fail(0);
+            met = kit_memory_failures() > before;
+        }
+        struct berth_str state = host->sink.state;
+        met = true;
+        for (uint64_t nth = 1; met && nth <= FAILURES_MAX; nth++) {
+            uint64_t before = kit_memory_failures();
+            kit_memory_fail(nth);
+            (void)kit_state_restore(host, host->state_hooks.schema, BERTH_HANDOVER_REST, state);
+            kit_memory_fail(0);
+            met = kit_memory_failures() > before;
+        }
+        kit_serve_routes(host, &kit_plain);
+    }
+    kit_host_down(host);
+    kit_host_close(host);
+    kit_judge(run, KIT_BLAME_CODE);
+    kit_judge(run, KIT_BLAME_NO_REPLY);
+}
+
 #define LIVES KIT_REPLIES " settings.changes"
 #define CUT_SHORT LIVES " " KIT_CUTS
 #define LEAK(name, what, kind)                                                                     \
@@ -154,6 +190,10 @@ const struct kit_check kit_memory_checks[] = {
     {"memory.fail_requests", 9, "each request has one reply, whichever allocation fails",
      "check what malloc returns, and reply with NO_MEMORY", LIVES " routes.reply_once",
      check_requests, 0},
+    {"memory.fail_handover", 8,
+     "it survives each failing allocation while it saves and restores its state",
+     "check what malloc returns, and return BERTH_E_NO_MEMORY", LIVES " reload.handover",
+     check_handover, 0},
     {"memory.fail_leaks", 6, "what was allocated before an allocation failed is freed",
      "undo in the order in which it was done, where a step fails",
      LIVES " memory.fail_create memory.fail_start memory.fail_loops memory.leak_create "

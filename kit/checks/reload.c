@@ -53,6 +53,47 @@ static void check_two(struct kit_run *run) {
     kit_judge(run, KIT_BLAME_NO_REPLY);
 }
 
+/* Started, and not serving yet. */
+static struct kit_host *started(struct kit_run *run) {
+    struct kit_config config = KIT_USUAL;
+    config.copy = true;
+    struct kit_host *host = kit_host_open(run, &config);
+    if (host && !kit_host_create(host) && !kit_host_start(host)) {
+        (void)kit_host_start_loops(host, host->loop_count);
+    }
+    return host;
+}
+
+/* What the last one saved goes to the next. */
+static void hand_over(struct kit_host *from, struct kit_host *to, uint32_t part) {
+    if (!kit_state_save(from, part)) {
+        (void)kit_state_restore(to, from->state_hooks.schema, part, from->sink.state);
+    }
+}
+
+/* The new one takes over what the old one knows, serves, and gets the rest when that is drained. */
+static void check_handover(struct kit_run *run) {
+    struct kit_host *old = next_generation(run);
+    struct kit_host *new = started(run);
+    if (old && !old->state_hooks.save) {
+        kit_skip(run, "it hands nothing over");
+    } else if (old && new && !kit_blamed(KIT_BLAME_FAILED)) {
+        kit_serve_routes(old, &kit_plain);
+        hand_over(old, new, BERTH_HANDOVER_ALL); /* of a reload that is refused */
+        hand_over(old, new, BERTH_HANDOVER_ALL);
+        kit_host_serve(new);
+        kit_serve_routes(old, &kit_plain);
+        kit_serve_routes(new, &kit_plain);
+        kit_host_drain(old);
+        hand_over(old, new, BERTH_HANDOVER_REST);
+        kit_serve_routes(new, &kit_plain);
+    }
+    end(old);
+    end(new);
+    kit_judge(run, KIT_BLAME_FAILED);
+    kit_judge(run, KIT_BLAME_NO_REPLY);
+}
+
 static void check_hundred(struct kit_run *run) {
     for (uint32_t i = 0; i < CYCLES && !kit_blamed(KIT_BLAME_FAILED); i++) {
         end(next_generation(run));
@@ -85,6 +126,9 @@ const struct kit_check kit_reload_checks[] = {
     {"reload.two_generations", 10, "a new generation works beside the old one, and when it is gone",
      "keep all state in the instance, and hold nothing alone that the process has once",
      KIT_REPLIES, check_two, 0},
+    {"reload.handover", 10, "a new generation takes over what an old one of the same file saved",
+     "let restore read all that save writes, of both parts", KIT_REPLIES " reload.two_generations",
+     check_handover, 0},
     {"reload.hundred", 10, "it can be loaded, started, stopped and unloaded a hundred times",
      "let no cycle use up what the process has a fixed number of", KIT_LIVES, check_hundred, 0},
 };

@@ -83,6 +83,7 @@ int32_t kit_live(struct kit_run *run, const struct kit_config *config) {
         kit_nodes_change(host);
         kit_phase(run, "its figures");
         kit_metrics_collect(host);
+        (void)kit_state_save(host, BERTH_HANDOVER_ALL);
     }
     kit_host_down(host);
     kit_host_close(host);

@@ -14,6 +14,7 @@
 #include <berth/routes.h>
 #include <berth/secrets.h>
 #include <berth/settings.h>
+#include <berth/state.h>
 #include <berth/store.h>
 #include <berth/worker.h>
 
@@ -29,7 +30,8 @@
     X(worker, BERTH_WORKER_ID)                                                                     \
     X(secrets, BERTH_SECRETS_ID)                                                                   \
     X(log, BERTH_LOG_ID)                                                                           \
-    X(metrics, BERTH_METRICS_ID)
+    X(metrics, BERTH_METRICS_ID)                                                                   \
+    X(state, BERTH_STATE_ID)
 
 bool kit_capability_is_known(struct berth_str id);
 bool kit_capability_is_draft(struct berth_str id);

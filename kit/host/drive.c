@@ -10,14 +10,14 @@
 /* ---- judging what a call gave back ---- */
 
 /* What an error object was before a call, to see what the call has written into it. */
-static void prepare(struct berth_error *error) {
+void kit_error_prepare(struct berth_error *error) {
     memset(error, 0, sizeof *error);
     error->size = sizeof *error;
 }
 
-static void judge_call(const char *call, int32_t code, const struct berth_error *error) {
+void kit_judge_call(const char *call, int32_t code, const struct berth_error *error) {
     struct berth_error untouched;
-    prepare(&untouched);
+    kit_error_prepare(&untouched);
     if (!kit_code_is_known(code)) {
         kit_blame(KIT_BLAME_CODE, "%s returns %" PRId32 ", which is no code of the list", call,
                   code);
@@ -45,22 +45,22 @@ static void judge_call(const char *call, int32_t code, const struct berth_error 
 
 int32_t kit_host_create(struct kit_host *host) {
     struct berth_error error;
-    prepare(&error);
+    kit_error_prepare(&error);
     kit_phase(host->run, "create");
     kit_memory_era(KIT_ERA_CREATE);
     int32_t code = host->lifecycle->create(host->face, &host->instance, &error);
-    judge_call("create", code, &error);
+    kit_judge_call("create", code, &error);
     atomic_store(&host->state, code ? BERTH_STATE_DESTROYED : BERTH_STATE_CREATED);
     return code;
 }
 
 int32_t kit_host_start(struct kit_host *host) {
     struct berth_error error;
-    prepare(&error);
+    kit_error_prepare(&error);
     kit_phase(host->run, "start");
     kit_memory_era(KIT_ERA_START);
     int32_t code = host->lifecycle->start(host->instance, &error);
-    judge_call("start", code, &error);
+    kit_judge_call("start", code, &error);
     if (!code) {
         atomic_store(&host->state, BERTH_STATE_STARTED);
     }
@@ -92,10 +92,10 @@ int32_t kit_host_start_loops(struct kit_host *host, uint32_t count) {
     kit_memory_era(KIT_ERA_LOOPS);
     for (uint32_t i = 0; i < count && !code; i++) {
         struct loop_call call = {0};
-        prepare(&call.error);
+        kit_error_prepare(&call.error);
         kit_phase(host->run, "loop_start of loop %" PRIu32, i);
         kit_loop_call(&host->loops[i], start_loop, &call);
-        judge_call("loop_start", call.code, &call.error);
+        kit_judge_call("loop_start", call.code, &call.error);
         code = call.code;
     }
     return code;
@@ -145,8 +145,7 @@ static void stop(struct kit_host *host) {
     atomic_store(&host->state, BERTH_STATE_STOPPED);
 }
 
-void kit_host_down(struct kit_host *host) {
-    kit_memory_era(KIT_ERA_STOP);
+void kit_host_drain(struct kit_host *host) {
     if (atomic_load(&host->state) == BERTH_STATE_SERVING) {
         kit_phase(host->run, "drain");
         atomic_store(&host->state, BERTH_STATE_DRAINING);
@@ -154,6 +153,14 @@ void kit_host_down(struct kit_host *host) {
             host->lifecycle->drain(host->instance);
         }
         kit_requests_wait(host);
+    }
+}
+
+void kit_host_down(struct kit_host *host) {
+    kit_memory_era(KIT_ERA_STOP);
+    kit_host_drain(host);
+    if (host->has_saved && atomic_load(&host->state) == BERTH_STATE_DRAINING) {
+        (void)kit_state_save(host, BERTH_HANDOVER_REST);
     }
     uint32_t state = atomic_load(&host->state);
     if (state == BERTH_STATE_STARTED || state == BERTH_STATE_DRAINING) {

@@ -13,6 +13,10 @@ struct kit_host *kit_host_open(struct kit_run *run, const struct kit_config *con
 /* Unloads it, accounts for what is left, and frees the host. NULL is allowed. */
 void kit_host_close(struct kit_host *host);
 
+/* What an error object is before a call, and what is to be said of it after one that gave code. */
+void kit_error_prepare(struct berth_error *error);
+void kit_judge_call(const char *call, int32_t code, const struct berth_error *error);
+
 /* The single calls. A failing one is judged: its code, what it wrote into the error. */
 int32_t kit_host_create(struct kit_host *host);
 int32_t kit_host_start(struct kit_host *host);
@@ -23,7 +27,10 @@ void kit_host_serve(struct kit_host *host);
 /* create, start, the loops and serve; the first code that is not BERTH_OK. */
 int32_t kit_host_up(struct kit_host *host);
 
-/* From any state to DESTROYED. */
+/* From SERVING to DRAINING, and waits for the requests; else nothing. */
+void kit_host_drain(struct kit_host *host);
+
+/* From any state to DESTROYED; what it had saved all of, it saves the rest of. */
 void kit_host_down(struct kit_host *host);
 
 #endif

@@ -47,6 +47,12 @@ enum kit_role { KIT_ROLE_FOREIGN, KIT_ROLE_CONTROL, KIT_ROLE_WORKER, KIT_ROLE_FE
 
 struct kit_host;
 
+struct berth_state_sink {
+    struct kit_host *host;
+    bool is_open; /* save is running */
+    struct berth_str state;
+};
+
 /* Work for a thread. It is freed by who made it, in or after fn. */
 struct kit_job {
     struct kit_job *next;
@@ -159,6 +165,9 @@ struct kit_host {
     void *nodes_user;
     berth_metrics_fn metrics_fn;
     void *metrics_user;
+    struct berth_state_hooks state_hooks;
+    struct berth_state_sink sink; /* what it saved last */
+    bool has_saved;               /* all, and not the rest */
 };
 
 /* ---- threads ---- */
@@ -202,6 +211,7 @@ extern const struct berth_worker_v1 kit_worker_v1;
 extern const struct berth_secrets_v1 kit_secrets_v1;
 extern const struct berth_log_v1 kit_log_v1;
 extern const struct berth_metrics_v1 kit_metrics_v1;
+extern const struct berth_state_v1 kit_state_v1;
 
 bool kit_loops_open(struct kit_host *host);
 void kit_loops_close(struct kit_host *host);
@@ -237,5 +247,12 @@ void kit_requests_free(struct kit_host *host);
 void kit_nodes_change(struct kit_host *host);
 /* Asks the plugin for its figures, if it has any, on a worker. */
 void kit_metrics_collect(struct kit_host *host);
+
+/* Has the plugin save a part of its state into host->sink, if it hands anything over. */
+int32_t kit_state_save(struct kit_host *host, uint32_t part);
+/* Gives it state, if it takes any. */
+int32_t kit_state_restore(struct kit_host *host, uint32_t schema, uint32_t part,
+                          struct berth_str state);
+void kit_state_free(struct kit_host *host);
 
 #endif

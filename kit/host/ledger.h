@@ -24,6 +24,7 @@ enum kit_blame {
     KIT_BLAME_HOST,
     KIT_BLAME_LOG,
     KIT_BLAME_METRICS,
+    KIT_BLAME_HOOKS,
     /* routes */
     KIT_BLAME_ROUTE_FORM,
     KIT_BLAME_ROUTE_SIZE,

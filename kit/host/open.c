@@ -227,6 +227,7 @@ void kit_host_close(struct kit_host *host) {
     kit_routes_free(host);
     kit_settings_free(host);
     kit_store_free(host);
+    kit_state_free(host);
     (void)pthread_cond_destroy(&host->changed);
     (void)pthread_mutex_destroy(&host->feed);
     (void)pthread_mutex_destroy(&host->lock);

@@ -85,3 +85,11 @@ bool ml_controller_take(const struct ml_controller *controller, struct berth_str
     *out_wait_ns = 0;
     return !limit || ml_limiter_take(limit->limiter, tokens, now_ns, most_ns, out_wait_ns);
 }
+
+void ml_controller_each(const struct ml_controller *controller,
+                        void (*fn)(void *user, struct berth_str name, struct ml_limiter *limiter),
+                        void *user) {
+    for (size_t i = 0; controller && i < controller->count; i++) {
+        fn(user, controller->users[i].name, controller->users[i].limiter);
+    }
+}

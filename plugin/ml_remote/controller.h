@@ -30,4 +30,9 @@ void ml_controller_unload(struct ml_controller *controller);
 bool ml_controller_take(const struct ml_controller *controller, struct berth_str user,
                         uint32_t tokens, uint64_t now_ns, uint64_t most_ns, uint64_t *out_wait_ns);
 
+/* Calls fn with each user's limit; NULL is allowed. Any thread. */
+void ml_controller_each(const struct ml_controller *controller,
+                        void (*fn)(void *user, struct berth_str name, struct ml_limiter *limiter),
+                        void *user);
+
 #endif

@@ -19,6 +19,7 @@ struct ml_limiter {
     uint64_t interval_ns;
     uint64_t burst_ns; /* 0: no token at all */
     _Atomic uint64_t full_at_ns;
+    uint64_t told_ns; /* full_at_ns as ml_limiter_spent noted it, or the time then */
 };
 
 /* Longer than any process lives: about 292 years. */
@@ -104,4 +105,24 @@ bool ml_limiter_take(struct ml_limiter *limiter, uint32_t tokens, uint64_t now_n
     } while (!atomic_compare_exchange_weak_explicit(&limiter->full_at_ns, &full_at, next,
                                                     memory_order_relaxed, memory_order_relaxed));
     return true;
+}
+
+uint64_t ml_limiter_spent(struct ml_limiter *limiter, uint64_t now_ns, bool all) {
+    uint64_t full_at = atomic_load_explicit(&limiter->full_at_ns, memory_order_relaxed);
+    uint64_t from = all || !limiter->told_ns ? now_ns : limiter->told_ns;
+    if (all) {
+        limiter->told_ns = full_at > now_ns ? full_at : now_ns;
+    }
+    return full_at > from ? full_at - from : 0;
+}
+
+void ml_limiter_spend(struct ml_limiter *limiter, uint64_t spent_ns, uint64_t now_ns) {
+    uint64_t full_at = atomic_load_explicit(&limiter->full_at_ns, memory_order_relaxed);
+    uint64_t next;
+    do {
+        uint64_t ahead = full_at > now_ns ? full_at - now_ns : 0;
+        uint64_t room = ahead < limiter->burst_ns ? limiter->burst_ns - ahead : 0;
+        next = now_ns + ahead + (spent_ns < room ? spent_ns : room);
+    } while (!atomic_compare_exchange_weak_explicit(&limiter->full_at_ns, &full_at, next,
+                                                    memory_order_relaxed, memory_order_relaxed));
 }

@@ -36,4 +36,15 @@ bool ml_limiter_is(const struct ml_limiter *limiter, double limit, uint64_t unit
 bool ml_limiter_take(struct ml_limiter *limiter, uint32_t tokens, uint64_t now_ns, uint64_t most_ns,
                      uint64_t *out_wait_ns);
 
+/* ---- at a reload ---- */
+
+/*
+ * How much of the bucket is not there, as the time that it takes to come; all: in all, which is
+ * noted; else what was taken since that was noted. One thread at a time.
+ */
+uint64_t ml_limiter_spent(struct ml_limiter *limiter, uint64_t now_ns, bool all);
+
+/* Takes as much, or what there is. Any thread. */
+void ml_limiter_spend(struct ml_limiter *limiter, uint64_t spent_ns, uint64_t now_ns);
+
 #endif

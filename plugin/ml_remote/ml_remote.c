@@ -8,6 +8,7 @@
 #include "plugin/ml_remote/catalogue.h"
 #include "plugin/ml_remote/deploy.h"
 #include "plugin/ml_remote/handlers.h"
+#include "plugin/ml_remote/handover.h"
 #include "plugin/ml_remote/housekeeping.h"
 #include "plugin/ml_remote/metrics.h"
 #include "plugin/ml_remote/predict.h"
@@ -18,6 +19,13 @@
 #define ARENA_CHUNK 2048
 
 /* ---- create and destroy ---- */
+
+/* NULL where the host has it not. */
+static const void *get_optional(const struct ml_plugin *plugin, struct berth_str id) {
+    struct berth_error ignored = BASE_ERROR_INIT;
+    const void *table = NULL;
+    return plugin->host->get_capability(plugin->host, id, &table, &ignored) ? NULL : table;
+}
 
 static int32_t get_capabilities(struct ml_plugin *plugin, struct berth_error *error) {
     const struct {
@@ -39,17 +47,17 @@ static int32_t get_capabilities(struct ml_plugin *plugin, struct berth_error *er
         code = plugin->host->get_capability(plugin->host, wanted[i].id,
                                             (const void **)(uintptr_t)wanted[i].table, error);
     }
-    struct berth_error ignored = BASE_ERROR_INIT;
-    const void *metrics = NULL; /* without them nobody is told the figures */
-    if (!code && !plugin->host->get_capability(plugin->host, BERTH_STR(BERTH_METRICS_ID), &metrics,
-                                               &ignored)) {
-        plugin->metrics = metrics;
+    if (!code) {
+        /* Without these nobody is told the figures, and the next generation begins anew. */
+        plugin->metrics = get_optional(plugin, BERTH_STR(BERTH_METRICS_ID));
+        plugin->state = get_optional(plugin, BERTH_STR(BERTH_STATE_ID));
     }
     return code;
 }
 
 static void destroy(void *user) {
     struct ml_plugin *plugin = user;
+    ml_handover_destroy(plugin->handover);
     ml_catalogue_destroy(plugin->catalogue);
     ml_housekeeping_destroy(plugin->housekeeping);
     ml_settings_release(plugin->settings);
@@ -99,6 +107,7 @@ static int32_t start(void *user, struct berth_error *error) {
     code = code ? code : ml_documents_declare(plugin, error);
     code = code ? code : ml_routes_add(plugin, error);
     code = code ? code : ml_metrics_add(plugin, error);
+    code = code ? code : ml_handover_declare(plugin, error);
     return code ? code : ml_catalogue_start(plugin, error);
 }
 
@@ -216,6 +225,7 @@ static const struct berth_capability_need capabilities[] = {
     {BERTH_STR_INIT(BERTH_SECRETS_ID), BERTH_NEED_REQUIRED, 0},
     {BERTH_STR_INIT(BERTH_LOG_ID), BERTH_NEED_REQUIRED, 0},
     {BERTH_STR_INIT(BERTH_METRICS_ID), BERTH_NEED_OPTIONAL, 0},
+    {BERTH_STR_INIT(BERTH_STATE_ID), BERTH_NEED_OPTIONAL, 0},
 };
 
 BERTH_EXPORT const struct berth_plugin_descriptor berth_plugin = {

@@ -14,6 +14,7 @@
 #include <berth/routes.h>
 #include <berth/secrets.h>
 #include <berth/settings.h>
+#include <berth/state.h>
 #include <berth/store.h>
 #include <berth/worker.h>
 #include <pthread.h>
@@ -31,6 +32,7 @@ struct ml_http_client;
 struct ml_catalogue;
 struct ml_ask;
 struct ml_housekeeping;
+struct ml_handover;
 
 /* One per process. What is not constant after create is guarded as its comment says. */
 struct ml_plugin {
@@ -46,6 +48,7 @@ struct ml_plugin {
     const struct berth_secrets_v1 *secrets;
     const struct berth_log_v1 *log;
     const struct berth_metrics_v1 *metrics; /* NULL: the host has none */
+    const struct berth_state_v1 *state;     /* NULL: the host has none */
 
     /* The settings in force; ml_settings_acquire takes a reference. */
     pthread_mutex_t settings_lock;
@@ -71,6 +74,9 @@ struct ml_plugin {
     _Atomic uint32_t batches_begun;
 
     struct ml_housekeeping *housekeeping;
+
+    /* What the next generation has of this one; NULL: nothing. The control thread's. */
+    struct ml_handover *handover;
 
     /* The models that are deployed on this node: plugin/ml_remote/catalogue.h. */
     struct ml_catalogue *catalogue;

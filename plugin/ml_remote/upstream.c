@@ -20,12 +20,8 @@ struct ml_upstream {
     _Atomic uint64_t open_until_ns;
     _Atomic bool is_tried;
     /* Since the beginning. */
-    _Atomic uint64_t all_exchanges;
-    _Atomic uint64_t all_failures;
-    _Atomic uint64_t all_retries;
-    _Atomic uint64_t retries_refused;
-    _Atomic uint64_t openings;
-    _Atomic uint64_t refused;
+    _Atomic uint64_t figures[ML_UPSTREAM_FIGURES];
+    uint64_t told[ML_UPSTREAM_FIGURES]; /* those that ml_upstream_save noted */
 };
 
 struct ml_upstreams {
@@ -33,6 +29,8 @@ struct ml_upstreams {
     struct base_map by_name;
     struct ml_upstream *_Atomic first;
 };
+
+enum figure { EXCHANGES, FAILURES, RETRIES, RETRIES_REFUSED, OPENINGS, REFUSED };
 
 #define ADD(counter) ((void)atomic_fetch_add_explicit(&(counter), 1, memory_order_relaxed))
 
@@ -98,6 +96,13 @@ void ml_upstreams_each(struct ml_upstreams *upstreams,
 
 /* ---- one of them ---- */
 
+void ml_upstreams_visit(struct ml_upstreams *upstreams,
+                        void (*fn)(void *user, struct ml_upstream *upstream), void *user) {
+    for (struct ml_upstream *u = upstreams->first; u; u = u->next) {
+        fn(user, u);
+    }
+}
+
 struct berth_str ml_upstream_name(const struct ml_upstream *u) {
     return u->name;
 }
@@ -111,12 +116,12 @@ void ml_upstream_read(const struct ml_upstream *u, uint64_t now_ns,
     uint32_t limited = 0;
     *out = (struct ml_upstream_figures){.in_flight = u->in_flight,
                                         .is_open = u->open_until_ns > now_ns,
-                                        .exchanges = u->all_exchanges,
-                                        .failures = u->all_failures,
-                                        .retries = u->all_retries,
-                                        .retries_refused = u->retries_refused,
-                                        .openings = u->openings,
-                                        .refused = u->refused};
+                                        .exchanges = u->figures[EXCHANGES],
+                                        .failures = u->figures[FAILURES],
+                                        .retries = u->figures[RETRIES],
+                                        .retries_refused = u->figures[RETRIES_REFUSED],
+                                        .openings = u->figures[OPENINGS],
+                                        .refused = u->figures[REFUSED]};
     ml_gate_count(u->gate, &limited, &out->waiting);
 }
 
@@ -152,7 +157,7 @@ enum ml_upstream_pass ml_upstream_begin(struct ml_upstream *u, uint64_t now_ns,
         ADD(u->in_flight);
         return ML_UPSTREAM_TRIAL;
     }
-    ADD(u->refused);
+    ADD(u->figures[REFUSED]);
     *out_wait_ns = until > now_ns ? until - now_ns : 0;
     return ML_UPSTREAM_OPEN;
 }
@@ -161,7 +166,7 @@ static void open_circuit(struct ml_upstream *u, const struct ml_upstream_rules *
                          uint64_t now_ns) {
     u->open_until_ns = now_ns + rules->open_ns;
     clear_window(u);
-    ADD(u->openings);
+    ADD(u->figures[OPENINGS]);
 }
 
 /* What was let through to try decides; switched off meanwhile, the circuit closes in any case. */
@@ -190,11 +195,11 @@ bool ml_upstream_end(struct ml_upstream *u, const struct ml_upstream_rules *rule
     (void)atomic_fetch_sub_explicit(&u->in_flight, 1, memory_order_relaxed);
     if (end != ML_UPSTREAM_DROPPED) {
         move_window(u, rules, now_ns);
-        ADD(u->all_exchanges);
+        ADD(u->figures[EXCHANGES]);
         ADD(u->exchanges);
     }
     if (failed) {
-        ADD(u->all_failures);
+        ADD(u->figures[FAILURES]);
         ADD(u->failures);
     }
     if (pass == ML_UPSTREAM_TRIAL) {
@@ -217,10 +222,55 @@ bool ml_upstream_may_retry(struct ml_upstream *u, const struct ml_upstream_rules
     bool may = rules->retry_percent >= 100 || retries < ML_RETRIES_FREE ||
                (uint64_t)retries * 100 < (uint64_t)u->exchanges * rules->retry_percent;
     if (may) {
-        ADD(u->all_retries);
+        ADD(u->figures[RETRIES]);
     } else {
         (void)atomic_fetch_sub_explicit(&u->retries, 1, memory_order_relaxed);
-        ADD(u->retries_refused);
+        ADD(u->figures[RETRIES_REFUSED]);
     }
     return may;
+}
+
+/* ---- at a reload ---- */
+
+void ml_upstream_save(struct ml_upstream *u, uint64_t now_ns, bool all,
+                      struct ml_upstream_state *out) {
+    *out = (struct ml_upstream_state){.open_ns = 0};
+    for (size_t i = 0; i < ML_UPSTREAM_FIGURES; i++) {
+        uint64_t figure = u->figures[i];
+        out->figures[i] = all ? figure : figure - u->told[i];
+        u->told[i] = figure;
+    }
+    if (all) {
+        uint64_t ends_ns = u->window_ends_ns;
+        uint64_t until_ns = u->open_until_ns;
+        out->window[0] = ends_ns > now_ns ? ends_ns - now_ns : 0;
+        out->window[1] = u->exchanges;
+        out->window[2] = u->failures;
+        out->window[3] = u->retries;
+        /* One that may be tried is open all the same. */
+        out->open_ns = until_ns > now_ns ? until_ns - now_ns : until_ns > 0;
+    }
+}
+
+static uint32_t small(uint64_t n) {
+    return n > UINT32_MAX ? UINT32_MAX : (uint32_t)n;
+}
+
+/* Longer ones are no service's, and would overflow. */
+static uint64_t later(uint64_t now_ns, uint64_t wait_ns) {
+    return wait_ns < UINT64_MAX / 2 ? now_ns + wait_ns : now_ns;
+}
+
+void ml_upstream_restore(struct ml_upstream *u, uint64_t now_ns, bool all,
+                         const struct ml_upstream_state *state) {
+    for (size_t i = 0; i < ML_UPSTREAM_FIGURES; i++) {
+        (void)atomic_fetch_add_explicit(&u->figures[i], state->figures[i], memory_order_relaxed);
+    }
+    if (all) {
+        u->window_ends_ns = later(now_ns, state->window[0]);
+        u->exchanges = small(state->window[1]);
+        u->failures = small(state->window[2]);
+        u->retries = small(state->window[3]);
+        u->open_until_ns = state->open_ns ? later(now_ns, state->open_ns) : 0;
+    }
 }

@@ -70,6 +70,10 @@ struct ml_upstream *ml_upstreams_get(struct ml_upstreams *upstreams, struct bert
 void ml_upstreams_each(struct ml_upstreams *upstreams,
                        void (*fn)(void *user, const struct ml_upstream *upstream), void *user);
 
+/* The same, for who changes them. */
+void ml_upstreams_visit(struct ml_upstreams *upstreams,
+                        void (*fn)(void *user, struct ml_upstream *upstream), void *user);
+
 struct berth_str ml_upstream_name(const struct ml_upstream *upstream);
 /* Counts exchanges at once, where there is a limit. */
 struct ml_gate *ml_upstream_gate(const struct ml_upstream *upstream);
@@ -86,5 +90,27 @@ bool ml_upstream_end(struct ml_upstream *upstream, const struct ml_upstream_rule
 /* Whether one more retry is within the budget; counts it. */
 bool ml_upstream_may_retry(struct ml_upstream *upstream, const struct ml_upstream_rules *rules,
                            uint64_t now_ns);
+
+/* ---- at a reload ---- */
+
+#define ML_UPSTREAM_FIGURES 6u
+#define ML_UPSTREAM_WINDOW 4u
+
+/* What is known of a service, for the next generation. */
+struct ml_upstream_state {
+    uint64_t figures[ML_UPSTREAM_FIGURES]; /* of struct ml_upstream_figures, from exchanges on */
+    uint64_t window[ML_UPSTREAM_WINDOW]; /* when it ends, from now; exchanges, failures, retries */
+    uint64_t open_ns;                    /* until it may be tried; 0: the circuit is closed */
+};
+
+/*
+ * all: everything, which is noted; else the figures alone, from what was noted on. One thread at a
+ * time.
+ */
+void ml_upstream_save(struct ml_upstream *upstream, uint64_t now_ns, bool all,
+                      struct ml_upstream_state *out_state);
+/* Adds the figures; all: takes over the window and the circuit too. */
+void ml_upstream_restore(struct ml_upstream *upstream, uint64_t now_ns, bool all,
+                         const struct ml_upstream_state *state);
 
 #endif

@@ -41,8 +41,7 @@ void ml_usages_deinit(struct ml_usages *usages) {
     base_map_deinit(&usages->models);
 }
 
-/* NULL without memory: then the model goes uncounted, and the totals are right all the same. */
-static struct ml_usage *find_or_add(struct ml_usages *usages, struct berth_str id) {
+struct ml_usage *ml_usages_of(struct ml_usages *usages, struct berth_str id) {
     struct ml_usage *usage = base_map_get(&usages->models, id);
     if (usage || id.len == 0) {
         return usage;
@@ -62,7 +61,7 @@ static struct ml_usage *find_or_add(struct ml_usages *usages, struct berth_str i
 
 void ml_usages_count(struct ml_usages *usages, enum ml_stat_action act, struct berth_str id,
                      bool failed) {
-    struct ml_usage *usage = find_or_add(usages, id);
+    struct ml_usage *usage = ml_usages_of(usages, id);
     usages->totals[act].requests++;
     usages->totals[act].failures += failed;
     if (usage) {
@@ -92,7 +91,7 @@ void ml_usages_limit(struct ml_usages *usages, uint32_t limit) {
 void ml_track_begin(struct ml_track *track, struct ml_usages *usages, struct berth_str id,
                     const char *input, uint64_t began_ns) {
     *track = (struct ml_track){.next = usages->running,
-                               .usage = find_or_add(usages, id),
+                               .usage = ml_usages_of(usages, id),
                                .began_ns = began_ns,
                                .is_tracked = true,
                                .input = input};

@@ -66,6 +66,12 @@ struct ml_usages {
 /* All zero is an empty one. */
 void ml_usages_deinit(struct ml_usages *usages);
 
+/*
+ * Of a model, made where there is none. NULL for no id, and without memory: then the model goes
+ * uncounted, and the totals are right all the same.
+ */
+struct ml_usage *ml_usages_of(struct ml_usages *usages, struct berth_str id);
+
 /* Whether a failure is one that counts: not one of the client's. */
 bool ml_usage_is_failure(const struct berth_error *error);
 

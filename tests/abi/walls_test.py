@@ -24,6 +24,7 @@ LAYERS = [
     {"nodes"},
     {"store"},
     {"plugins"},
+    {"admin"},
     {"rest"},
     {"cli", "host.c", "host.h", "main.c"},
 ]

@@ -6,6 +6,7 @@
 #include <berth/plugin.h>
 #include <berth/routes.h>
 #include <berth/settings.h>
+#include <berth/state.h>
 
 #include <stdlib.h>
 #include <unistd.h>
@@ -57,6 +58,43 @@ static int32_t create(const struct berth_host *host, void **out_plugin, struct b
                                        error);
 }
 
+#ifdef SCHEMA
+static int32_t save(void *user, uint32_t part, struct berth_state_sink *sink,
+                    struct berth_error *error) {
+    const struct berth_state_v1 *state = user;
+    (void)part;
+    (void)error;
+#ifdef WRONG_SAVE
+    return BERTH_E_UNAVAILABLE;
+#endif
+    return state->append(sink, BERTH_STR("{}"));
+}
+
+static int32_t restore(void *user, const struct berth_handover *handover,
+                       struct berth_error *error) {
+    (void)user;
+    (void)handover;
+    (void)error;
+#ifdef WRONG_RESTORE
+    return BERTH_E_CORRUPT;
+#endif
+    return BERTH_OK;
+}
+
+static int32_t declare_state(struct berth_error *error) {
+    const struct berth_state_v1 *state = NULL;
+    int32_t code = host_of_plugin->get_capability(host_of_plugin, BERTH_STR(BERTH_STATE_ID),
+                                                  (const void **)&state, error);
+    const struct berth_state_hooks hooks = {.size = sizeof hooks,
+                                            .schema = SCHEMA,
+                                            .oldest_schema = SCHEMA,
+                                            .save = save,
+                                            .restore = restore,
+                                            .user = (void *)(uintptr_t)state};
+    return code ? code : state->declare(host_of_plugin, &hooks, error);
+}
+#endif
+
 static int32_t start(void *plugin, struct berth_error *error) {
     const struct berth_route route = {.size = sizeof route,
                                       .kind = BERTH_ROUTE_LOOP,
@@ -91,6 +129,12 @@ static int32_t start(void *plugin, struct berth_error *error) {
         return added;
     }
 #endif
+#ifdef SCHEMA
+    int32_t declared_state = declare_state(error);
+    if (declared_state) {
+        return declared_state;
+    }
+#endif
     return routes->add(host_of_plugin, &route, error);
 }
 
@@ -108,6 +152,7 @@ static const struct berth_lifecycle lifecycle = {
 static const struct berth_capability_need needs[] = {
     {BERTH_STR_INIT(BERTH_ROUTES_ID), BERTH_NEED_REQUIRED, 0},
     {BERTH_STR_INIT(BERTH_SETTINGS_ID), BERTH_NEED_REQUIRED, 0},
+    {BERTH_STR_INIT(BERTH_STATE_ID), BERTH_NEED_OPTIONAL, 0},
 };
 
 BERTH_EXPORT const struct berth_plugin_descriptor berth_plugin = {

@@ -1,57 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """Replacing ml_remote while it serves: nothing is dropped, and what cannot serve changes nothing."""
-import contextlib
-import json
 import os
-import pathlib
-import shutil
-import subprocess
 import threading
 
 import pytest
-from berth_process import BUILD, Berth
+from berth_process import BUILD
+from reloads import compile_candidate, generations, other_version, predict, reload
 from remote_service import Remote, RemoteService
-from wire import Wire, request
+from wire import Wire
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-CANDIDATE = pathlib.Path(__file__).with_name("candidate.c")
 RELOADS = int(os.environ.get("BERTH_RELOADS", "20"))
 CONNECTIONS = int(os.environ.get("BERTH_RELOAD_CONNECTIONS", "16"))
-
-
-def compile_candidate(folder, *options):
-    made = folder / "candidate.so"
-    subprocess.run([os.environ.get("CC", "cc"), "-std=gnu17", "-shared", "-fPIC", "-fvisibility=hidden", "-I",
-                    ROOT / "abi" / "include", "-Wl,--version-script=" + str(ROOT / "abi/cmake/plugin.map"),
-                    "-Wl,-z,defs", "-Wl,-z,now", *options, "-o", made, CANDIDATE], check=True)
-    return made
-
-
-def other_version(folder):
-    """The plugin as it is, but for the version that it names."""
-    made = folder / "ml_remote_other.so"
-    code = (BUILD / "ml_remote.so").read_bytes()
-    assert code.count(b"\0" b"0.1.0\0") >= 1
-    # Its first digit: the linker lets other texts share the end.
-    made.write_bytes(code.replace(b"\0" b"0.1.0\0", b"\0" b"9.1.0\0"))
-    made.chmod(0o755)
-    return made
-
-
-def reload(berth, **query):
-    with Wire(berth) as wire:
-        text = "&".join(f"{key}={value}" for key, value in query.items())
-        return wire.ask("POST", "/_berth/plugins/ml_remote/_reload" + ("?" + text if text else ""))
-
-
-def generations(berth):
-    with Wire(berth) as wire:
-        return [(p["generation"], p["version"], p["state"]) for p in wire.ask("GET", "/_berth/plugins").json()["plugins"]]
-
-
-def predict(model, text="hi"):
-    body = json.dumps({"parameters": {"text": text}}).encode()
-    return request("POST", f"/_plugins/_ml/models/{model}/_predict", body)
 
 
 @pytest.fixture

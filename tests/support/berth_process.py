@@ -53,6 +53,7 @@ class Berth:
 
     def __init__(self, data, settings=None, plugins=(ML_REMOTE,), arguments=(),
                  command=(COMMAND, "serve"), cwd=None):
+        self.data = pathlib.Path(data)
         command = [*map(str, command), "--data", str(data), "-E", "http.port=0"]
         for plugin in plugins:
             command += ["--plugin", str(plugin)]

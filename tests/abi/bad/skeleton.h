@@ -18,6 +18,7 @@
 #include <berth/routes.h>
 #include <berth/secrets.h>
 #include <berth/settings.h>
+#include <berth/state.h>
 #include <berth/store.h>
 #include <berth/worker.h>
 
@@ -60,10 +61,12 @@ struct good {
     const struct berth_secrets_v1 *secrets;
     const struct berth_log_v1 *log;         /* optional: may be NULL */
     const struct berth_metrics_v1 *metrics; /* optional likewise */
+    const struct berth_state_v1 *state;     /* optional likewise */
     struct good_loop *loops[GOOD_LOOPS_MAX];
     _Atomic int64_t limit;
     _Atomic uint32_t requests;
-    void *own; /* what a bad plugin keeps */
+    uint32_t told; /* of these, in what was saved last */
+    void *own;     /* what a bad plugin keeps */
 };
 
 typedef void good_handle_fn(struct good *good, struct berth_request *request,
@@ -89,6 +92,8 @@ struct good_parts {
     void (*changed)(struct good *good, const struct berth_settings_view *view);
     void (*seen)(struct good *good, const struct berth_change *changes, uint32_t count);
     void (*collect)(struct good *good, struct berth_metrics_sink *sink);
+    int32_t (*save)(struct good *good, uint32_t part, struct berth_state_sink *sink);
+    int32_t (*restore)(struct good *good, const struct berth_handover *handover);
 };
 static const struct good_parts parts;
 
@@ -402,6 +407,61 @@ GOOD_SOME static int32_t good_add(struct good *good, const char *method, const c
     return good->routes->add(good->host, &route, error);
 }
 
+/* ---- handing over: the requests, as a number and a line's end ---- */
+
+GOOD_SOME static int32_t good_save(struct good *good, uint32_t part,
+                                   struct berth_state_sink *sink) {
+    char text[32];
+    uint32_t now = atomic_load(&good->requests);
+    uint32_t count = part == BERTH_HANDOVER_ALL ? now : now - good->told;
+    int len = snprintf(text, sizeof text, "%" PRIu32 "\n", count);
+    good->told = now;
+    return good->state->append(sink, (struct berth_str){text, (uint64_t)len});
+}
+
+GOOD_SOME static int32_t good_restore(struct good *good, const struct berth_handover *handover) {
+    uint32_t count = 0;
+    uint64_t i = 0;
+    for (; i < handover->state.len && i < 9; i++) {
+        char c = handover->state.ptr[i];
+        if (c < '0' || c > '9') {
+            break;
+        }
+        count = count * 10 + (uint32_t)(c - '0');
+    }
+    if (i == 0 || i + 1 != handover->state.len || handover->state.ptr[i] != '\n') {
+        return BERTH_E_INVALID;
+    }
+    (void)atomic_fetch_add(&good->requests, count);
+    return BERTH_OK;
+}
+
+GOOD_SOME static int32_t save(void *user, uint32_t part, struct berth_state_sink *sink,
+                              struct berth_error *error) {
+    (void)error;
+    return parts.save ? parts.save(user, part, sink) : good_save(user, part, sink);
+}
+
+GOOD_SOME static int32_t restore(void *user, const struct berth_handover *handover,
+                                 struct berth_error *error) {
+    (void)error;
+    return parts.restore ? parts.restore(user, handover) : good_restore(user, handover);
+}
+
+#ifndef GOOD_SCHEMA
+#define GOOD_SCHEMA 1
+#endif
+
+GOOD_SOME static int32_t good_declare_state(struct good *good, struct berth_error *error) {
+    const struct berth_state_hooks hooks = {.size = sizeof hooks,
+                                            .schema = GOOD_SCHEMA,
+                                            .oldest_schema = 1,
+                                            .save = save,
+                                            .restore = restore,
+                                            .user = good};
+    return good->state->declare(good->host, &hooks, error);
+}
+
 static int32_t register_all(struct good *good, struct berth_error *error) {
     static const char base[] = "/_plugins/_good";
     const struct {
@@ -425,6 +485,9 @@ static int32_t register_all(struct good *good, struct berth_error *error) {
     code = code ? code : good->nodes->watch(good->host, nodes_seen, good);
     if (!code && good->metrics) {
         code = good->metrics->collect(good->host, collect, good, error);
+    }
+    if (!code && good->state) {
+        code = good_declare_state(good, error);
     }
     for (size_t i = 0; i < sizeof routes / sizeof routes[0] && !code; i++) {
         char path[64];
@@ -450,6 +513,7 @@ static int32_t get_all(struct good *good, struct berth_error *error) {
                   {BERTH_STR_INIT(BERTH_SECRETS_ID), &good->secrets}};
     const void *log = NULL;
     const void *metrics = NULL;
+    const void *state = NULL;
     for (size_t i = 0; i < sizeof wanted / sizeof wanted[0]; i++) {
         const void **table = (const void **)(uintptr_t)wanted[i].table;
         int32_t code = good->host->get_capability(good->host, wanted[i].id, table, error);
@@ -463,6 +527,10 @@ static int32_t get_all(struct good *good, struct berth_error *error) {
     if (good->host->get_capability(good->host, BERTH_STR(BERTH_METRICS_ID), &metrics, NULL) ==
         BERTH_OK) {
         good->metrics = metrics;
+    }
+    if (good->host->get_capability(good->host, BERTH_STR(BERTH_STATE_ID), &state, NULL) ==
+        BERTH_OK) {
+        good->state = state;
     }
     return BERTH_OK;
 }
@@ -657,6 +725,7 @@ static const struct berth_capability_need needs[] = {
     {BERTH_STR_INIT(BERTH_LOG_ID), BERTH_NEED_OPTIONAL, 0},
 #endif
     {BERTH_STR_INIT(BERTH_METRICS_ID), BERTH_NEED_OPTIONAL, 0},
+    {BERTH_STR_INIT(BERTH_STATE_ID), BERTH_NEED_OPTIONAL, 0},
     GOOD_ALSO_NEEDS};
 
 extern BERTH_EXPORT GOOD_CONST struct grown_descriptor exported __asm__(GOOD_SYMBOL);

@@ -306,6 +306,11 @@ static int loading_teardown(void **state) {
 }
 
 /* A failed load leaves no copy behind. */
+static int32_t load_plugin(const struct loading *l, const char *path, struct berth_error *error) {
+    char name[PLUGIN_GENERATION_NAME];
+    return plugins_load(l->plugins, path, 0, name, error);
+}
+
 static void assert_run_path_is_empty(const struct loading *l) {
     assert_int_equal(rmdir(l->services.run_path), 0);
     assert_int_equal(mkdir(l->services.run_path, 0700), 0);
@@ -333,7 +338,7 @@ static void a_refused_file_leaves_nothing(void **state) {
         char path[TEMP_MAX * 2];
         fixture_path(path, cases[i].fixture);
         struct berth_error error = BASE_ERROR_INIT;
-        assert_int_equal(plugins_load(l->plugins, path, &error), cases[i].code);
+        assert_int_equal(load_plugin(l, path, &error), cases[i].code);
         assert_says(&error, path, cases[i].said);
         assert_run_path_is_empty(l);
         assert_int_equal(loaded(l), 0);
@@ -357,7 +362,7 @@ static void a_plugin_that_fails_is_named_with_its_reason(void **state) {
         char path[TEMP_MAX * 2];
         fixture_path(path, cases[i].fixture);
         struct berth_error error = BASE_ERROR_INIT;
-        assert_int_equal(plugins_load(l->plugins, path, &error), cases[i].code);
+        assert_int_equal(load_plugin(l, path, &error), cases[i].code);
         assert_says(&error, "fixture", cases[i].said);
         assert_run_path_is_empty(l);
         assert_int_equal(loaded(l), 0);
@@ -375,11 +380,11 @@ static void refuses_code_that_everybody_can_write(void **state) {
     free(bytes);
     assert_int_equal(chmod(path, 0777), 0);
     struct berth_error error = BASE_ERROR_INIT;
-    assert_int_equal(plugins_load(l->plugins, path, &error), BERTH_E_DENIED);
+    assert_int_equal(load_plugin(l, path, &error), BERTH_E_DENIED);
     assert_says(&error, path, (const char *const[SAID_MAX]){"mode 0777", "0755 or stricter"});
     assert_run_path_is_empty(l);
     assert_int_equal(chmod(path, 0755), 0);
-    assert_int_equal(plugins_load(l->plugins, path, &error), BERTH_OK);
+    assert_int_equal(load_plugin(l, path, &error), BERTH_OK);
 }
 
 static void serves_one_plugin_of_a_name(void **state) {
@@ -387,10 +392,10 @@ static void serves_one_plugin_of_a_name(void **state) {
     char path[TEMP_MAX * 2];
     fixture_path(path, "good");
     struct berth_error error = BASE_ERROR_INIT;
-    assert_int_equal(plugins_load(l->plugins, path, &error), BERTH_OK);
+    assert_int_equal(load_plugin(l, path, &error), BERTH_OK);
     assert_int_equal(loaded(l), 1);
     fixture_path(path, "newer_minor");
-    assert_int_equal(plugins_load(l->plugins, path, &error), BERTH_E_EXISTS);
+    assert_int_equal(load_plugin(l, path, &error), BERTH_E_EXISTS);
     assert_non_null(strstr(error.message, "[fixture] is loaded already, from ["));
     assert_int_equal(loaded(l), 1);
     BASE_BUF_AUTO text;

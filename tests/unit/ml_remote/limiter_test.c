@@ -149,11 +149,34 @@ static void tells_how_long_tokens_take(void **state) {
     ml_limiter_unref(limiter);
 }
 
+/* What goes over at a reload: first how far it is spent, then what was taken since. */
+static void goes_over_to_another(void **state) {
+    (void)state;
+    struct ml_limiter *old = ml_limiter_create(4, 4 * SECOND);
+    struct ml_limiter *new = ml_limiter_create(4, 4 * SECOND);
+    assert_int_equal(ml_limiter_spent(old, NOW, true), 0);
+    assert_true(take(old, 3, NOW));
+    assert_int_equal(ml_limiter_spent(old, NOW, true), 3 * SECOND);
+    ml_limiter_spend(new, 3 * SECOND, NOW);
+    assert_true(take(new, 1, NOW));
+    assert_false(take(new, 1, NOW));
+    assert_int_equal(ml_limiter_spent(old, NOW, false), 0);
+    assert_true(take(old, 1, NOW + SECOND));
+    assert_int_equal(ml_limiter_spent(old, NOW + SECOND, false), SECOND);
+    ml_limiter_spend(new, SECOND, NOW + SECOND);
+    assert_false(take(new, 1, NOW + SECOND));
+    ml_limiter_spend(new, UINT64_MAX, NOW + SECOND); /* no more than there is */
+    assert_true(take(new, 4, NOW + 5 * SECOND));
+    ml_limiter_unref(old);
+    ml_limiter_unref(new);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(reads_limits),           cmocka_unit_test(fills_evenly),
         cmocka_unit_test(takes_all_or_none),      cmocka_unit_test(bears_numbers_at_the_edge),
         cmocka_unit_test(is_shared_by_reference), cmocka_unit_test(tells_how_long_tokens_take),
+        cmocka_unit_test(goes_over_to_another),
     };
     return cmocka_run_group_tests_name("ml_remote.limiter", tests, NULL, NULL);
 }

@@ -227,6 +227,45 @@ static void all_loops_share_it(void **state) {
     assert_int_equal(figures.exchanges + figures.refused, THREADS * ROUNDS);
 }
 
+static void fail_until_open(struct ml_upstream *u, uint64_t now) {
+    uint64_t wait = 0;
+    enum ml_upstream_pass pass;
+    while ((pass = ml_upstream_begin(u, now, &wait)) != ML_UPSTREAM_OPEN) {
+        (void)ml_upstream_end(u, &rules, now, pass, ML_UPSTREAM_FAILED);
+    }
+}
+
+/* What goes over at a reload. */
+static void goes_over_to_another(void **state) {
+    struct rig *rig = *state;
+    struct ml_upstream *old = rig->upstream;
+    struct ml_upstream *new = ml_upstreams_get(rig->all, BERTH_STR("https://new"));
+    struct ml_upstream_state saved;
+    struct ml_upstream_figures before;
+    struct ml_upstream_figures after;
+    uint64_t wait = 0;
+    fail_until_open(old, START);
+    ml_upstream_save(old, START, true, &saved);
+    ml_upstream_restore(new, START, true, &saved);
+    ml_upstream_read(old, START, &before);
+    ml_upstream_read(new, START, &after);
+    assert_memory_equal(&before, &after, sizeof before);
+    assert_int_equal(ml_upstream_begin(new, START, &wait), ML_UPSTREAM_OPEN);
+    assert_int_equal(wait, rules.open_ns);
+    assert_int_equal(ml_upstream_begin(old, START, &wait), ML_UPSTREAM_OPEN);
+    ml_upstream_save(old, START, false, &saved);
+    ml_upstream_restore(new, START, false, &saved);
+    ml_upstream_read(new, START, &after);
+    assert_int_equal(after.refused, before.refused + 2);
+    assert_int_equal(after.exchanges, before.exchanges);
+    /* The time is over: the first one tries, as it would with the old one. */
+    ml_upstream_save(old, START + rules.open_ns, true, &saved);
+    assert_int_equal(saved.open_ns, 1);
+    ml_upstream_restore(new, START, true,
+                        &(struct ml_upstream_state){.open_ns = UINT64_MAX, .window = {UINT64_MAX}});
+    assert_int_equal(ml_upstream_begin(new, START, &wait), ML_UPSTREAM_TRIAL);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(opens_for_failures_and_closes_by_a_trial, begin, end),
@@ -236,6 +275,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(retries_have_a_budget, begin, end),
         cmocka_unit_test_setup_teardown(an_origin_has_one_and_there_are_not_too_many, begin, end),
         cmocka_unit_test_setup_teardown(all_loops_share_it, begin, end),
+        cmocka_unit_test_setup_teardown(goes_over_to_another, begin, end),
     };
     return cmocka_run_group_tests_name("ml_remote.upstream", tests, NULL, NULL);
 }

@@ -214,7 +214,8 @@ static void goes_up_and_down(void **state) {
     generation_serve(g);
     assert_int_equal(g->state, BERTH_STATE_SERVING);
     assert_true(g->started_ms > 0);
-    assert_int_equal(generation_stop(g, 0), 0);
+    assert_int_equal(generation_drain(g, 0), 0);
+    generation_stop(g);
     assert_int_equal(g->state, BERTH_STATE_DESTROYED);
     assert_string_equal(f->record.calls,
                         "create start loop_start serve drain loop_stop stop destroy");
@@ -263,7 +264,8 @@ static void stops_from_each_state(void **state) {
     for (size_t i = 0; i < BASE_COUNT(cases); i++) {
         make_generation(f, cases[i].from);
         for (int times = 0; times < 2; times++) {
-            assert_int_equal(generation_stop(g, 0), 0);
+            assert_int_equal(generation_drain(g, 0), 0);
+            generation_stop(g);
             assert_string_equal(f->record.calls, cases[i].calls);
             assert_int_equal(g->state, cases[i].to);
         }
@@ -309,7 +311,8 @@ static void timers_that_it_forgot_are_swept(void **state) {
         f->record.leaves_timers = &g->face;
         int32_t code = generation_start_loops(g, &error);
         assert_int_equal(code, failing[i] ? BERTH_E_LIMIT : BERTH_OK);
-        assert_int_equal(generation_stop(g, 0), 0);
+        assert_int_equal(generation_drain(g, 0), 0);
+        generation_stop(g);
         for (uint32_t loop = 0; loop < SERVICES_LOOPS; loop++) {
             assert_null(g->timers[loop]);
             assert_null(g->route_owner.loop_contexts[loop]);
@@ -323,11 +326,12 @@ static void requests_in_flight_hold_it_in_draining(void **state) {
     struct generation *g = &f->generation;
     make_generation(f, BERTH_STATE_SERVING);
     g->route_owner.in_flight[1] = 3;
-    assert_int_equal(generation_stop(g, 0), 3);
+    assert_int_equal(generation_drain(g, 0), 3);
     assert_int_equal(g->state, BERTH_STATE_DRAINING);
     assert_string_equal(f->record.calls, "drain");
     g->route_owner.in_flight[1] = 0;
-    assert_int_equal(generation_stop(g, 0), 0);
+    assert_int_equal(generation_drain(g, 0), 0);
+    generation_stop(g);
     assert_string_equal(f->record.calls, "drain stop destroy");
     route_set_deinit(&g->routes);
 }
@@ -448,6 +452,27 @@ static int32_t call_metrics_collect(const struct berth_host *host, struct berth_
     return cap_metrics.collect(host, NULL, NULL, error);
 }
 
+static int32_t save_nothing(void *user, uint32_t part, struct berth_state_sink *sink,
+                            struct berth_error *error) {
+    (void)user, (void)part, (void)sink, (void)error;
+    return BERTH_OK;
+}
+
+static int32_t restore_nothing(void *user, const struct berth_handover *handover,
+                               struct berth_error *error) {
+    (void)user, (void)handover, (void)error;
+    return BERTH_OK;
+}
+
+static int32_t call_state_declare(const struct berth_host *host, struct berth_error *error) {
+    const struct berth_state_hooks hooks = {.size = sizeof hooks,
+                                            .schema = 1,
+                                            .oldest_schema = 1,
+                                            .save = save_nothing,
+                                            .restore = restore_nothing};
+    return cap_state.declare(host, &hooks, error);
+}
+
 static int32_t call_get_capability(const struct berth_host *host, struct berth_error *error) {
     const void *table = NULL;
     return host->get_capability(host, BERTH_STR("berth.nothing/1"), &table, error);
@@ -462,6 +487,7 @@ static const struct {
 } calls[] = {
     {"get_capability", IN_CREATE, call_get_capability},
     {"routes.add", IN_STATE(CREATED), call_routes_add},
+    {"state.declare", IN_STATE(CREATED), call_state_declare},
     {"settings.declare", IN_STATE(CREATED), call_settings_declare},
     {"settings.observe", IN_STATE(CREATED), call_settings_observe},
     {"nodes.watch", IN_STATE(CREATED), call_nodes_watch},
@@ -501,7 +527,8 @@ static void each_capability_is_refused_out_of_its_states(void **state) {
         }
     }
     g->state = BERTH_STATE_DRAINING;
-    assert_int_equal(generation_stop(g, 0), 0);
+    assert_int_equal(generation_drain(g, 0), 0);
+    generation_stop(g);
     route_set_deinit(&g->routes);
 }
 
@@ -541,7 +568,7 @@ static void only_what_the_descriptor_names_is_granted(void **state) {
     struct generation *g = &f->generation;
     make_generation(f, BERTH_STATE_LOADED);
     struct manifest_offer offer = capabilities_offer();
-    assert_int_equal(offer.count, 10);
+    assert_int_equal(offer.count, 11);
     for (uint32_t i = 0; i < offer.count; i++) {
         const void *table = NULL;
         struct berth_error error = BASE_ERROR_INIT;
