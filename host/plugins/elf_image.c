@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "host/plugins/elf_image.h"
 
-#include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/mman.h>
@@ -180,6 +179,55 @@ bool elf_image_symbol(const struct elf_image *image, const char *name, uint64_t 
         }
     }
     return false;
+}
+
+/* NULL where it has no end within its table. */
+static const char *symbol_name(const struct elf_image *image, const Elf64_Shdr *strings,
+                               const Elf64_Sym *symbol) {
+    const char *all = strings ? part(image, strings->sh_offset, strings->sh_size) : NULL;
+    if (!all || symbol->st_name >= strings->sh_size ||
+        !memchr(all + symbol->st_name, '\0', strings->sh_size - symbol->st_name)) {
+        return NULL;
+    }
+    return all + symbol->st_name;
+}
+
+bool elf_image_exports(const struct elf_image *image, bool (*fn)(void *user, const char *name),
+                       void *user) {
+    for (uint32_t i = 0; i < header(image)->e_shnum; i++) {
+        const Elf64_Shdr *s = section(image, i);
+        uint64_t count = 0;
+        const Elf64_Sym *symbols =
+            s->sh_type == SHT_DYNSYM ? table(image, s, sizeof *symbols, &count) : NULL;
+        for (uint64_t k = 1; symbols && k < count; k++) {
+            if (symbols[k].st_shndx == SHN_UNDEF ||
+                ELF64_ST_BIND(symbols[k].st_info) == STB_LOCAL) {
+                continue;
+            }
+            const char *name = symbol_name(image, section(image, s->sh_link), &symbols[k]);
+            if (!fn(user, name ? name : "")) {
+                return false;
+            }
+        }
+    }
+    return true;
+}
+
+const Elf64_Phdr *elf_image_segment(const struct elf_image *image, uint32_t index) {
+    const Elf64_Ehdr *h = header(image);
+    const Elf64_Phdr *segments = part(image, h->e_phoff, (uint64_t)h->e_phnum * sizeof *segments);
+    return segments && index < h->e_phnum ? &segments[index] : NULL;
+}
+
+const Elf64_Dyn *elf_image_dynamic(const struct elf_image *image, uint32_t index) {
+    const Elf64_Phdr *p = NULL;
+    for (uint32_t i = 0; (p = elf_image_segment(image, i)); i++) {
+        if (p->p_type == PT_DYNAMIC && p->p_offset % 8 == 0) {
+            const Elf64_Dyn *all = part(image, p->p_offset, p->p_filesz);
+            return all && index < p->p_filesz / sizeof *all ? &all[index] : NULL;
+        }
+    }
+    return NULL;
 }
 
 const unsigned char *elf_image_at(const struct elf_image *image, uint64_t address, uint64_t size) {

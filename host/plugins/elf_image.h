@@ -8,6 +8,8 @@
 #ifndef HOST_PLUGINS_ELF_IMAGE_H
 #define HOST_PLUGINS_ELF_IMAGE_H
 
+#include <elf.h>
+
 #include "base/error.h"
 
 /* Files beyond this are refused. */
@@ -29,6 +31,14 @@ bool elf_image_symbol(const struct elf_image *image, const char *name, uint64_t 
 
 /* The bytes at an address, as in the file; NULL where [address, address + size) is not in it. */
 const unsigned char *elf_image_at(const struct elf_image *image, uint64_t address, uint64_t size);
+
+/* Program headers, and entries of the dynamic section; NULL behind the last one. */
+const Elf64_Phdr *elf_image_segment(const struct elf_image *image, uint32_t index);
+const Elf64_Dyn *elf_image_dynamic(const struct elf_image *image, uint32_t index);
+
+/* Calls fn with each symbol that is exported, until it gives false; whether it never did. */
+bool elf_image_exports(const struct elf_image *image, bool (*fn)(void *user, const char *name),
+                       void *user);
 
 /* The address that the pointer at this address will hold; 0 for NULL or an unknown one. */
 uint64_t elf_image_pointer(const struct elf_image *image, uint64_t address);

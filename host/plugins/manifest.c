@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "host/plugins/manifest.h"
 
+#include "host/plugins/elf_linking.h"
+
 #include "host/plugins/elf_image.h"
 
 #include <stddef.h>
@@ -255,6 +257,7 @@ int32_t manifest_read(const char *file, const char *path, const struct manifest_
         code = out_manifest->path.ptr ? BERTH_OK : base_error_memory(error);
     }
     code = code ? code : read_descriptor(&r, offer);
+    code = code ? code : elf_linking_judge(&r.image, path, BERTH_PLUGIN_SYMBOL, error);
     elf_image_close(&r.image);
     if (code) {
         manifest_deinit(out_manifest);

@@ -102,6 +102,9 @@ static int32_t start(void *plugin, struct berth_error *error) {
                                       .path = BERTH_STR("/_candidate"),
                                       .handle = answer};
     (void)plugin;
+#ifdef WRONG_START
+    abort();
+#endif
 #ifdef WRONG_HANG
     for (;;) {
         pause();

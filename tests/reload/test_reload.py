@@ -9,8 +9,6 @@ from reloads import compile_candidate, generations, other_version, predict, relo
 from remote_service import Remote, RemoteService
 from wire import Wire
 
-RELOADS = int(os.environ.get("BERTH_RELOADS", "20"))
-CONNECTIONS = int(os.environ.get("BERTH_RELOAD_CONNECTIONS", "16"))
 
 
 @pytest.fixture
@@ -141,72 +139,3 @@ def test_who_is_not_there(remote):
         assert wire.ask("POST", "/_berth/plugins/ml_remote/_reload?deadline_ms=x").status == 400
         assert wire.ask("POST", "/_berth/plugins/ml_remote/_reload?probe_ms=0").status == 400
         assert wire.ask("POST", "/_berth/plugins/ml_remote/_reload?path=relative.so").status == 400
-
-
-class Load:
-    """Predictions and control calls from many connections until it is stopped."""
-
-    def __init__(self, berth, model):
-        self.berth, self.model = berth, model
-        self.stopped = threading.Event()
-        self.counts = []
-        self.wrong = []
-        self.threads = [threading.Thread(target=self.run, args=(i,)) for i in range(CONNECTIONS)]
-
-    def run(self, number):
-        count = 0
-        try:
-            with Wire(self.berth) as wire:
-                while not self.stopped.is_set():
-                    text = f"{number}-{count}"
-                    if number % 4 == 0:
-                        answer = wire.ask("GET", f"/_plugins/_ml/models/{self.model}")
-                        assert answer.json()["name"] == "remote"
-                    else:
-                        wire.send(predict(self.model, text))
-                        answer = wire.read()
-                        assert answer.json()["inference_results"][0]["output"][0]["dataAsMap"] == {"text": text}
-                    assert answer.status == 200
-                    count += 1
-        except Exception as error:  # told by the test
-            self.wrong.append(repr(error))
-        self.counts.append(count)
-
-    def __enter__(self):
-        for thread in self.threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self.stopped.set()
-        for thread in self.threads:
-            thread.join()
-
-
-def echo(came):
-    return 200, {}, came.body
-
-
-def files_of(pid):
-    return len(os.listdir(f"/proc/{pid}/fd"))
-
-
-def test_reloads_under_load(remote, tmp_path):
-    files = [BUILD / "ml_remote.so", other_version(tmp_path)]
-    with RemoteService() as service:
-        service.otherwise = echo
-        model = remote.model(service.url + "/")
-        with Load(remote.berth, model) as load:
-            for i in range(RELOADS):
-                answer = reload(remote.berth, path=files[(i + 1) % 2])
-                assert answer.status == 200, answer.body
-                assert answer.json()["version"] == ("9.1.0", "0.1.0")[i % 2]
-                assert not answer.json()["quarantined"]
-        assert load.wrong == []
-        assert min(load.counts) > 0
-    assert [name for name, _, _ in generations(remote.berth)] == [f"ml_remote#{RELOADS + 1}"]
-    with open(f"/proc/{remote.berth.process.pid}/maps", encoding="utf-8") as maps:
-        assert len({line.split("/run/")[1] for line in maps if "/run/" in line}) == 1
-    with open(f"/proc/{remote.berth.process.pid}/status", encoding="ascii") as status:
-        threads = next(int(line.split()[1]) for line in status if line.startswith("Threads:"))
-    assert threads < 20 and files_of(remote.berth.process.pid) < 200

@@ -116,6 +116,26 @@ SOME static const struct berth_lifecycle lifecycle = {
     .destroy = FIXTURE_DESTROY,
 };
 
+#ifdef FIXTURE_STATIC_TLS
+static __thread int counter __attribute__((tls_model("initial-exec"), used));
+extern int *fixture_counter(void);
+__attribute__((visibility("hidden"))) int *fixture_counter(void) {
+    return &counter;
+}
+#endif
+#ifdef FIXTURE_TEXT_RELOCATION
+__asm__(".text\n.balign 8\n.quad " BERTH_PLUGIN_SYMBOL "\n");
+#endif
+#ifdef FIXTURE_WRITABLE_CODE
+__asm__(".section .writable_code,\"awx\",@progbits\n.quad 0\n.text\n");
+#endif
+#ifdef FIXTURE_EXPORTS_MORE
+extern BERTH_EXPORT int more(void);
+int more(void) {
+    return 1;
+}
+#endif
+
 static const struct berth_capability_need needs[] = {
     {.id = BERTH_STR_INIT(FIXTURE_CAPABILITY), .flags = FIXTURE_NEED},
 };

@@ -43,6 +43,14 @@ static const struct refusal refusals[] = {
     {"no_name", BERTH_E_INVALID, {"[name]", "1 to 512 bytes"}},
     {"bad_name", BERTH_E_INVALID, {"[Not A Name]", "1 to 64 lower case letters"}},
     {"no_version", BERTH_E_INVALID, {"[version]", "1 to 512 bytes"}},
+    {"static_tls", BERTH_E_INVALID, {"thread-local", "DF_STATIC_TLS"}},
+    {"text_relocation", BERTH_E_INVALID, {"code to be changed", "TEXTREL"}},
+    {"exec_stack", BERTH_E_INVALID, {"stacks", "executed"}},
+    {"writable_code", BERTH_E_INVALID, {"both written and executed"}},
+    {"run_path", BERTH_E_INVALID, {"libraries in a place of its own"}},
+    {"no_delete", BERTH_E_INVALID, {"cannot be unloaded"}},
+    {"interpose", BERTH_E_INVALID, {"before other libraries"}},
+    {"exports_more", BERTH_E_INVALID, {"exports [more]", "[berth_plugin] alone"}},
 };
 
 static void fixture_path(char out_path[TEMP_MAX * 2], const char *name) {

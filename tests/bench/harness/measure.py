@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """One measurement after the other."""
 
+import contextlib
 import json
 import os
 import re
 import socket
 import subprocess
+import threading
 import time
 
 from . import process
@@ -16,6 +18,7 @@ from .works import CALLS, IN_FLIGHT, WORKS
 NOISE_MAX = 0.15
 REPEATS = 3
 SAMPLE_S = 0.2
+RELOAD_PAUSE_S = 0.5
 
 
 def generator(setup, peer, work, seconds):
@@ -194,3 +197,49 @@ def many_models(setup, count):
         lines.append(f"| {number:,} | {result['cpu_us']:.1f} | {process.rss_kib(peer.process.pid) / 1024:.1f} |")
         setup.say(f"{lines[-1]} failed {result['failed']}")
     return lines
+
+
+class Reloading(threading.Thread):
+    """Reloads Berth's plugin again and again until it is stopped; answers: what it was told."""
+
+    def __init__(self, peer):
+        super().__init__()
+        self.peer = peer
+        self.answers = []
+        self.ended = threading.Event()
+
+    def run(self):
+        while not self.ended.is_set():
+            self.answers.append(self.peer.call("POST", "/_berth/plugins/ml_remote/_reload", None))
+            self.ended.wait(RELOAD_PAUSE_S)
+
+    def __enter__(self):
+        self.start()
+        return self
+
+    def __exit__(self, *_):
+        self.ended.set()
+        self.join()
+
+
+def reloads(setup, seconds):
+    """Requests at a fixed rate, without reloads and with one after the other, in turn."""
+    peer = next(peer for peer in setup.peers if peer.name == "berth")
+    work = next(work for work in WORKS if work.name == "open-64")
+    lines = ["| | reloads | requests | failed | p50, us | p99, us | p99.9, us | longest, us | RSS, MiB |",
+             "| --- | --- | --- | --- | --- | --- | --- | --- | --- |"]
+    swaps = []
+    load(setup, peer, work, 2)
+    for number in range(2 * setup.rounds):
+        with contextlib.ExitStack() as stack:
+            reloading = stack.enter_context(Reloading(peer)) if number % 2 else None
+            result, _ = load(setup, peer, work, seconds)
+        answers = reloading.answers if reloading else []
+        swaps += [answer["swap_micros"] for answer in answers]
+        lines.append(f"| {'with' if reloading else 'without'} | {len(answers)} | {result['requests']:,} | "
+                     f"{result['failed']} | {result['p50_us']:,.0f} | {result['p99_us']:,.0f} | "
+                     f"{result['p999_us']:,.0f} | {result['max_us']:,.0f} | "
+                     f"{process.rss_kib(peer.process.pid) / 1024:.1f} |")
+        setup.say(lines[-1])
+    swaps.sort()
+    return lines + ["", f"Swap: median {swaps[len(swaps) // 2]} us, longest {swaps[-1]} us."]

@@ -280,7 +280,7 @@ class Berth(Peer):
                 "-E", f"http.port={self.port}", "-E", "http.loops=1"]
 
     def call(self, method, path, body, headers=None):
-        status, text = request(self.port, method, path, json.dumps(body),
+        status, text = request(self.port, method, path, None if body is None else json.dumps(body),
                                self.headers if headers is None else headers)
         if status != 200:
             raise RuntimeError(f"berth: {method} {path} is answered {status} {text[:300]}")
