@@ -22,6 +22,7 @@ CONFORMANCE = ROOT.parent / "shared" / "conformance"
 JOBS = os.cpu_count() or 2
 PROGRAM_SECONDS = 600
 START_SECONDS = 30
+RELOADS_WITH_THREADS = "20"
 SANITIZERS = {
     "ASAN_OPTIONS": "detect_leaks=1",
     "UBSAN_OPTIONS": "print_stacktrace=1",
@@ -126,16 +127,24 @@ def read_junit(path, text):
     return results or [Result("pytest", False, text)]
 
 
-def python(_):
-    build("asan")
+def pytest(preset, *what, **env):
+    build(preset)
     interpreter = make_venv()
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / "junit.xml"
-        _, text = run([str(interpreter), "-m", "pytest", "-q", f"--junitxml={report}", "tests"], seconds=2400,
-                      BERTH_BUILD=str(BUILD / "asan"))
+        _, text = run([str(interpreter), "-m", "pytest", "-q", f"--junitxml={report}", *what], seconds=2400,
+                      BERTH_BUILD=str(BUILD / preset), **env)
         if not report.exists():
             raise Broken(text)
         return read_junit(report, text)
+
+
+def python(_):
+    return pytest("asan", "tests")
+
+
+def reloads(_):
+    return pytest("tsan", "tests/reload", "tests/abi/test_probe.py", BERTH_RELOADS=RELOADS_WITH_THREADS)
 
 
 class Server:
@@ -237,6 +246,7 @@ STAGES = {
     "unit": (unit, "tests in C and of the headers, under AddressSanitizer and UBSan"),
     "threads": (threads, "those with threads under ThreadSanitizer"),
     "python": (python, "tests of the API, the ABI, failures, with real clients"),
+    "reloads": (reloads, "plugins replaced under load, under ThreadSanitizer"),
     "conformance": (conformance, "recorded scenarios, where they are"),
     "quickstart": (quickstart, "the README's first command"),
     "budget": (budget, "instructions and allocations of a predict, against those that are kept"),

@@ -385,6 +385,16 @@ void generation_stop(struct generation *g) {
 
 /* ---- for the capabilities ---- */
 
+/*
+ * A call that the headers do not allow: counted and logged by the caller. In a build with
+ * BERTH_STRICT (the preset debug) the process ends here, where the plugin's author finds the stack.
+ */
+static void be_strict(void) {
+#ifdef BERTH_STRICT
+    abort();
+#endif
+}
+
 int32_t generation_check(struct generation *g, uint32_t states, const char *call,
                          struct berth_error *error) {
     uint32_t state = g->state;
@@ -395,6 +405,7 @@ int32_t generation_check(struct generation *g, uint32_t states, const char *call
     LOG(g->services->log, BERTH_LOG_ERROR, "plugin_call_refused",
         LOG_FIELD("plugin", base_cstr(g->owner)), LOG_FIELD("call", base_cstr(call)),
         LOG_FIELD("state", base_cstr(generation_state_name(state))));
+    be_strict();
     return base_error(error, BERTH_E_STATE, "%s is not allowed in state %s", call,
                       generation_state_name(state));
 }
@@ -408,6 +419,7 @@ int32_t generation_check_blocking(struct generation *g, uint32_t states, const c
     LOG(g->services->log, BERTH_LOG_ERROR, "plugin_call_refused",
         LOG_FIELD("plugin", base_cstr(g->owner)), LOG_FIELD("call", base_cstr(call)),
         LOG_FIELD("thread", BERTH_STR("loop")));
+    be_strict();
     return base_error(error, BERTH_E_STATE, "%s may block and is not allowed on a loop", call);
 }
 

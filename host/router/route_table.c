@@ -109,6 +109,22 @@ static bool copy_def(struct route *route, const struct berth_route *def, struct 
     return route->def.method.ptr && route->def.path.ptr && route->def.permission.ptr;
 }
 
+/* The one of a set with the same method and path, whatever its placeholders are called. */
+static const struct route *find_same(const struct route_set *set, const struct route *route) {
+    for (const struct route *r = set->first; r; r = r->next) {
+        bool same = r->segment_count == route->segment_count &&
+                    base_str_eq(r->def.method, route->def.method);
+        for (uint32_t i = 0; same && i < r->segment_count; i++) {
+            same = r->is_param[i] == route->is_param[i] &&
+                   (r->is_param[i] || base_str_eq(r->segments[i], route->segments[i]));
+        }
+        if (same) {
+            return r;
+        }
+    }
+    return NULL;
+}
+
 int32_t route_set_add(struct route_set *set, const struct berth_route *def,
                       struct berth_error *error) {
     int32_t code = check_route(def, error);
@@ -121,6 +137,12 @@ int32_t route_set_add(struct route_set *set, const struct berth_route *def,
     }
     route->owner = set->owner;
     code = split_path(route, error);
+    const struct route *same = code ? NULL : find_same(set, route);
+    if (same) {
+        code = base_error(error, BERTH_E_EXISTS,
+                          "route [" BASE_FMT " " BASE_FMT "] is there already: [" BASE_FMT "]",
+                          BASE_ARG(def->method), BASE_ARG(def->path), BASE_ARG(same->def.path));
+    }
     if (code) {
         return code;
     }

@@ -157,6 +157,6 @@ def test_from_one_version_to_the_other_and_back(remote, tmp_path):
     with RemoteService() as service:
         model = remote.model(service.url + "/")
         for path in (other_version(tmp_path), BUILD / "ml_remote.so"):
-            remote.ask(model)
+            assert ask(remote, model).status == 200
             assert reload(remote.berth, path=path).json()["state"]["handed_over"]
         assert counts(remote, model)[2] == 2

@@ -5,7 +5,7 @@ import threading
 
 import pytest
 from berth_process import BUILD
-from reloads import compile_candidate, generations, other_version, predict, reload
+from reloads import ask, compile_candidate, generations, other_version, predict, reload
 from remote_service import Remote, RemoteService
 from wire import Wire
 
@@ -20,16 +20,16 @@ def remote(start_berth):
 def test_another_version(remote, tmp_path):
     with RemoteService() as service:
         model = remote.model(service.url + "/")
-        assert remote.ask(model) == {"ok": True}
+        assert ask(remote.berth, model) == (200, {"ok": True})
         answer = reload(remote.berth, path=other_version(tmp_path))
         assert answer.status == 200, answer.body
         said = answer.json()
         assert said["from"] == "ml_remote#1" and said["to"] == "ml_remote#2" and said["version"] == "9.1.0"
         assert said["acknowledged"] and not said["quarantined"]
         assert generations(remote.berth) == [("ml_remote#2", "9.1.0", "SERVING")]
-        assert remote.ask(model) == {"ok": True}
+        assert ask(remote.berth, model) == (200, {"ok": True})
         assert reload(remote.berth).json()["version"] == "9.1.0"  # from the file that it was loaded from
-        assert remote.ask(model) == {"ok": True}
+        assert ask(remote.berth, model) == (200, {"ok": True})
     with open(f"/proc/{remote.berth.process.pid}/maps", encoding="utf-8") as maps:
         loaded = {line.split("/")[-1].strip() for line in maps if "/run/" in line}
     assert loaded == {"3-ml_remote_other.so"}
@@ -64,7 +64,7 @@ def test_what_is_in_flight_ends_in_the_old_code(remote, tmp_path):
             assert "berth_plugins_quarantined 1\n" in remote.send("GET", "/_berth/metrics")
             service.gate.release(10)
             assert held.read().status == 200
-            assert remote.ask(model) == {"ok": True}
+            assert ask(remote.berth, model) == (200, {"ok": True})
         assert not reload(remote.berth).json()["quarantined"]
         assert [name for name, _, _ in generations(remote.berth)] == ["ml_remote#3"]
 

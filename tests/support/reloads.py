@@ -53,3 +53,12 @@ def generations(berth):
 def predict(model, text="hi"):
     body = json.dumps({"parameters": {"text": text}}).encode()
     return request("POST", f"/_plugins/_ml/models/{model}/_predict", body)
+
+
+def ask(berth, model, text="hi"):
+    """A prediction, by a client that takes what either version writes: (status, dataAsMap)."""
+    with Wire(berth) as wire:
+        wire.send(predict(model, text))
+        answer = wire.read()
+    results = answer.json().get("inference_results")
+    return answer.status, results and results[0]["output"][0]["dataAsMap"]
