@@ -309,8 +309,8 @@ int32_t generation_start_loops(struct generation *g, struct berth_error *error) 
 
 void generation_serve(struct generation *g) {
     if (may(g, CALL_serve)) {
-        moved(g, CALL_serve);
         g->started_ms = base_wall_ms();
+        moved(g, CALL_serve);
         if (g->lifecycle->serve) {
             g->lifecycle->serve(g->instance);
         }

@@ -61,8 +61,8 @@ struct generation {
     bool has_handed_over;                 /* all, and not the rest */
     pthread_mutex_t jobs_lock;
     pthread_cond_t jobs_done;
-    uint64_t jobs; /* under jobs_lock: worker jobs and posts that have not ended */
-    uint64_t started_ms;
+    uint64_t jobs;               /* under jobs_lock: worker jobs and posts that have not ended */
+    _Atomic uint64_t started_ms; /* Unix time of serve; listings read it beside */
     _Atomic uint64_t refused_calls;
 };
 

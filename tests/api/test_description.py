@@ -8,10 +8,12 @@ from pathlib import Path
 
 import pytest
 from api_description import PATH, complaints, load
+from berth_process import ML_REMOTE
 from users import CONFIG, basic
 from wire import Wire
 
 HOST_ROUTES = {"/", "/_cluster/health", "/_cluster/settings", "/_nodes", "/_nodes/stats", "/_berth/plugins"}
+PLUGIN_ROUTES = "/_berth/plugins/"
 USERS_ROUTES = ("/_plugins/_security/", "/_berth/security/")
 METHODS = {"get", "post", "put", "delete"}
 
@@ -26,7 +28,7 @@ def test_each_route_of_the_plugin_is_described_and_no_other(berth):
     served = {tuple(route.split(" ", 1)) if isinstance(route, str) else (route["method"], route["path"])
               for route in plugin["routes"]}
     ours = {(method, path) for method, path in described()
-            if path not in HOST_ROUTES and not path.startswith(USERS_ROUTES)}
+            if path not in HOST_ROUTES and not path.startswith((PLUGIN_ROUTES, *USERS_ROUTES))}
     assert served == ours
 
 
@@ -36,6 +38,17 @@ def test_each_route_of_the_host_answers_as_described(berth):
             answer = wire.ask("GET", path)
             assert answer.status == 200
             assert complaints("GET", path, 200, answer.json()) == []
+
+
+def test_the_routes_that_change_plugins_answer_as_described(start_berth):
+    calls = [("POST", "/_berth/plugins/ml_remote/_reload?dry_run=true"), ("POST", "/_berth/plugins/ml_remote/_reload"),
+             ("DELETE", "/_berth/plugins/ml_remote"), ("POST", f"/_berth/plugins/_load?path={ML_REMOTE}")]
+    assert len({path for _, path in described() if path.startswith(PLUGIN_ROUTES)}) == 3
+    with Wire(start_berth()) as wire:
+        for method, path in calls:
+            answer = wire.ask(method, path)
+            assert answer.status == 200, answer.body
+            assert complaints(method, path, 200, answer.json()) == []
 
 
 def test_the_routes_of_users_answer_as_described(start_berth):
