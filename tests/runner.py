@@ -23,6 +23,10 @@ JOBS = os.cpu_count() or 2
 PROGRAM_SECONDS = 600
 START_SECONDS = 30
 RELOADS_WITH_THREADS = "20"
+# What has a plugin call most of the ABI, for the host that looks at each call.
+STRICT_TESTS = ("tests/abi/test_strict.py", "tests/reload/test_reload.py", "tests/reload/test_handover.py",
+                "tests/api/test_deploy.py", "tests/api/test_stream.py", "tests/api/test_tasks.py",
+                "tests/api/test_metrics.py", "tests/api/test_six_steps.py")
 SANITIZERS = {
     "ASAN_OPTIONS": "detect_leaks=1",
     "UBSAN_OPTIONS": "print_stacktrace=1",
@@ -147,6 +151,10 @@ def reloads(_):
     return pytest("tsan", "tests/reload", "tests/abi/test_probe.py", BERTH_RELOADS=RELOADS_WITH_THREADS)
 
 
+def strict(_):
+    return pytest("debug", *STRICT_TESTS)
+
+
 class Server:
     """berth serve with ml_remote.so on a free port and a directory of its own."""
 
@@ -246,6 +254,7 @@ STAGES = {
     "unit": (unit, "tests in C and of the headers, under AddressSanitizer and UBSan"),
     "threads": (threads, "those with threads under ThreadSanitizer"),
     "python": (python, "tests of the API, the ABI, failures, with real clients"),
+    "strict": (strict, "a host that ends at a plugin's first call that the headers do not allow"),
     "reloads": (reloads, "plugins replaced under load, under ThreadSanitizer"),
     "conformance": (conformance, "recorded scenarios, where they are"),
     "quickstart": (quickstart, "the README's first command"),

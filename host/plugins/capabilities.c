@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "host/plugins/capabilities.h"
 
+#include "host/plugins/strict.h"
+
 /* Ids beside tables: the offer is made of the ids alone. */
 static const struct berth_str ids[] = {
     BERTH_STR_INIT(BERTH_ROUTES_ID),   BERTH_STR_INIT(BERTH_SETTINGS_ID),
@@ -10,10 +12,16 @@ static const struct berth_str ids[] = {
     BERTH_STR_INIT(BERTH_LOG_ID),      BERTH_STR_INIT(BERTH_METRICS_ID),
     BERTH_STR_INIT(BERTH_STATE_ID),
 };
+#ifdef BERTH_STRICT
+#define TABLE(name) &strict_##name
+#else
+#define TABLE(name) &cap_##name
+#endif
 static const void *const tables[] = {
-    &cap_routes, &cap_settings, &cap_nodes, &cap_store,   &cap_identity, &cap_loop,
-    &cap_worker, &cap_secrets,  &cap_log,   &cap_metrics, &cap_state,
+    TABLE(routes), TABLE(settings), TABLE(nodes), TABLE(store),   TABLE(identity), TABLE(loop),
+    TABLE(worker), TABLE(secrets),  TABLE(log),   TABLE(metrics), TABLE(state),
 };
+#undef TABLE
 _Static_assert(BASE_COUNT(ids) == BASE_COUNT(tables), "each id has its table");
 
 struct manifest_offer capabilities_offer(void) {

@@ -131,6 +131,13 @@ class Berth:
             self.terminate()
             self.wait_end()
 
+    def wait_crash(self):
+        """Waits for the process to end of itself, however it does; gives its exit status."""
+        status = self.process.wait(PATIENCE_S)
+        self._reader.join(PATIENCE_S)
+        self.process.stderr.close()
+        return status
+
     def kill(self):
         """Ends the process with SIGKILL, as a crash of the machine's user would."""
         if self.process.returncode is None:
