@@ -16,7 +16,8 @@
  * idx: the indices, and whether a document was ever written to one.
  * doc: the documents; seen_*: what searches go on to show of one whose new state waits for a
  * refresh, else NULL. field: what searches look at, one row a value (host/store/mapping.h).
- * state: the last sequence number. passage: words of texts, for phrases and scores; they are cut
+ * state: the last sequence number; cluster: the id of the etcd cluster that this file is a replica
+ * of, 0 where it is the truth itself. passage: words of texts, for phrases and scores; they are cut
  * already (host/store/words.h), and so its tokenizer only parts them at the spaces.
  *
  * Each step makes a file of the version before into one of the next; a file of a later version is
@@ -39,6 +40,7 @@ static const char *const schema[] = {
     "CREATE VIRTUAL TABLE passage USING fts5(words, name UNINDEXED,"
     " tokenize = \"ascii tokenchars '_.:,;'''\");"
     "UPDATE idx SET mapping = '';",
+    "INSERT INTO state VALUES('cluster', 0);",
 };
 /* Written into the file. */
 #define SCHEMA_VERSION ((int64_t)BASE_COUNT(schema))
@@ -51,6 +53,11 @@ static const char reader_schema[] =
     "CREATE TEMP TABLE scored(step INTEGER NOT NULL, doc INTEGER NOT NULL,"
     " score REAL NOT NULL, PRIMARY KEY(step, doc)) WITHOUT ROWID;"
     "CREATE TEMP TABLE found(row INTEGER PRIMARY KEY, score REAL NOT NULL);";
+
+/* What the writer keeps while a replica is compared with all that its cluster has. */
+static const char writer_schema[] =
+    "CREATE TEMP TABLE listed(idx INTEGER NOT NULL, id TEXT NOT NULL, PRIMARY KEY(idx, id))"
+    " WITHOUT ROWID;";
 
 static const char *const texts[SQL_STATEMENTS] = {
     [SQL_BEGIN] = "BEGIN IMMEDIATE",
@@ -66,7 +73,7 @@ static const char *const texts[SQL_STATEMENTS] = {
                     " WHERE i.name = ?1 AND d.id = ?2",
     [SQL_DOC_FIND] = "SELECT row, version, seq_no FROM doc WHERE idx = ?1 AND id = ?2",
     [SQL_DOC_INSERT] = "INSERT INTO doc(idx, id, source, version, seq_no)"
-                       " VALUES(?1, ?2, ?3, 1, ?4)",
+                       " VALUES(?1, ?2, ?3, ?5, ?4)",
     [SQL_DOC_UPDATE] = "UPDATE doc SET source = ?2, version = ?3, seq_no = ?4, seen_source = NULL,"
                        " seen_version = NULL, seen_seq_no = NULL WHERE row = ?1",
     [SQL_DOC_UPDATE_UNSEEN] =
@@ -93,6 +100,13 @@ static const char *const texts[SQL_STATEMENTS] = {
         " INSERT INTO temp.scored SELECT ?1, doc, sum(score) FROM hit GROUP BY doc",
     [SQL_SEQ_GET] = "SELECT value FROM state WHERE name = 'seq_no'",
     [SQL_SEQ_SET] = "UPDATE state SET value = ?1 WHERE name = 'seq_no'",
+    [SQL_CLUSTER_GET] = "SELECT value FROM state WHERE name = 'cluster'",
+    [SQL_CLUSTER_SET] = "UPDATE state SET value = ?1 WHERE name = 'cluster'",
+    [SQL_LISTED_CLEAR] = "DELETE FROM temp.listed",
+    [SQL_LISTED_ADD] = "INSERT OR IGNORE INTO temp.listed(idx, id) VALUES(?1, ?2)",
+    [SQL_LISTED_MISSING] = "SELECT i.name, d.id FROM doc d JOIN idx i ON d.idx = i.id WHERE NOT"
+                           " EXISTS (SELECT 1 FROM temp.listed l WHERE l.idx = d.idx AND"
+                           " l.id = d.id) LIMIT ?1",
 };
 
 int32_t database_error(struct database *db, struct berth_error *error) {
@@ -201,6 +215,7 @@ int32_t database_open(const char *path, bool writer, bool sync_full, struct data
     }
     if (!code) {
         code = writer ? make_schema(db, path, error) : prepare_reader(db, error);
+        code = code || !writer ? code : execute(db, writer_schema, error);
     }
     if (code) {
         database_close(db);

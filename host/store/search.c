@@ -380,7 +380,11 @@ static int32_t run(struct search *s, struct berth_str filter, struct base_buf *o
 
 int32_t store_search(struct store *store, const struct berth_search *search, struct base_buf *out,
                      struct berth_error *error) {
+    int32_t code = store_catch_up(store, error);
     struct store_index *index = store_find_index(store, search->index);
+    if (code) {
+        return code;
+    }
     if (!index) {
         return base_error_rest(error, BERTH_E_NOT_FOUND, 404, "index_not_found_exception",
                                "there is no index [" BASE_FMT "]", BASE_ARG(search->index));
@@ -392,7 +396,7 @@ int32_t store_search(struct store *store, const struct berth_search *search, str
         return json_report(&fault, "the search body", error);
     }
     uint64_t due = search->flags & BERTH_SEARCH_REFRESH ? UINT64_MAX : base_monotonic_ns();
-    int32_t code = store_refresh(store, index, due, error);
+    code = store_refresh(store, index, due, error);
     if (code) {
         return code;
     }

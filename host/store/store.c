@@ -5,6 +5,7 @@
 #include "host/store/store.h"
 
 #include "base/clock.h"
+#include "host/store/remote.h"
 #include "host/store/store_internal.h"
 
 #include <limits.h>
@@ -55,6 +56,8 @@ int32_t store_open(const struct store_options *options, struct store **out_store
     feed_init(&store->feed);
     store->refresh_interval_ns = options->refresh_interval_ms * BASE_NS_PER_MS;
     int32_t code = open_connections(store, options, error);
+    code = code ? code : remote_check_file(store, options, error);
+    code = code || !options->etcd ? code : remote_open(store, options, &store->remote, error);
     if (code) {
         store_close(store);
         return code;
@@ -67,6 +70,7 @@ void store_close(struct store *store) {
     if (!store) {
         return;
     }
+    remote_close(store->remote);
     while (store->free_readers) {
         struct database *next = store->free_readers->next;
         database_close(store->free_readers);
@@ -91,6 +95,10 @@ void store_close(struct store *store) {
     (void)pthread_mutex_destroy(&store->read_lock);
     (void)pthread_mutex_destroy(&store->write_lock);
     free(store);
+}
+
+int32_t store_catch_up(struct store *store, struct berth_error *error) {
+    return store->remote ? remote_catch_up(store->remote, error) : BERTH_OK;
 }
 
 struct database *store_take_reader(struct store *store) {
@@ -306,49 +314,89 @@ static int32_t declare_locked(struct store *store, struct store_index *index,
     return ok ? BERTH_OK : base_error_memory(error);
 }
 
-int32_t store_declare_index(struct store *store, const struct berth_index *declared,
-                            struct berth_error *error) {
-    if (declared->name.len == 0 || declared->name.len > BERTH_INDEX_NAME_MAX) {
-        return base_error(error, BERTH_E_INVALID, "an index's name has 1 to %u bytes",
-                          BERTH_INDEX_NAME_MAX);
-    }
-    const struct store_index *known = store_find_index(store, declared->name);
-    if (known && base_str_eq(known->mapping_text, declared->mapping)) {
-        return BERTH_OK; /* by an earlier generation of the plugin */
-    }
+/* only_if_unknown: one that was declared meanwhile stays. */
+static int32_t declare(struct store *store, const struct berth_index *declared,
+                       bool only_if_unknown, struct berth_error *error) {
     struct store_index *index = calloc(1, sizeof *index);
     if (!index) {
         return base_error_memory(error);
     }
     int32_t code = mapping_create(declared->mapping, &index->mapping, error);
     (void)pthread_mutex_lock(&store->write_lock);
-    if (!code) {
+    bool is_known = only_if_unknown && store_find_index(store, declared->name);
+    if (!code && !is_known) {
         index->name = base_arena_dup(&store->arena, declared->name);
         index->mapping_text = base_arena_dup(&store->arena, declared->mapping);
         code = index->name.ptr && index->mapping_text.ptr ? BERTH_OK : base_error_memory(error);
-    }
-    if (!code) {
-        code = declare_locked(store, index, declared->mapping, error);
+        code = code ? code : declare_locked(store, index, declared->mapping, error);
     }
     (void)pthread_mutex_unlock(&store->write_lock);
-    if (code) {
+    if (code || is_known) {
         mapping_destroy(index->mapping);
         free(index);
     }
     return code;
 }
 
+int32_t store_declare_index(struct store *store, const struct berth_index *declared,
+                            struct berth_error *error) {
+    if (declared->name.len == 0 || declared->name.len > BERTH_INDEX_NAME_MAX ||
+        base_str_find(declared->name, '/') < declared->name.len) {
+        return base_error(error, BERTH_E_INVALID, "an index's name has 1 to %u bytes and no slash",
+                          BERTH_INDEX_NAME_MAX);
+    }
+    const struct store_index *known = store_find_index(store, declared->name);
+    if (known && base_str_eq(known->mapping_text, declared->mapping)) {
+        return BERTH_OK; /* by an earlier generation of the plugin */
+    }
+    return declare(store, declared, false, error);
+}
+
+/* The mapping that the file has for an index; {"", 0} where it has none. */
+static int32_t find_mapping(struct store *store, struct berth_str name, struct base_buf *out,
+                            struct berth_error *error) {
+    (void)pthread_mutex_lock(&store->write_lock);
+    sqlite3_stmt *find = database_statement(store->writer, SQL_INDEX_FIND);
+    database_bind_str(find, 1, name);
+    int32_t found = database_step(store->writer, find, error);
+    if (found == 1) {
+        base_buf_str(out, database_str(find, 1));
+    }
+    if (find) {
+        (void)sqlite3_reset(find);
+    }
+    (void)pthread_mutex_unlock(&store->write_lock);
+    return found < 0 ? found : out->error ? base_error_memory(error) : BERTH_OK;
+}
+
+int32_t store_adopt_index(struct store *store, struct berth_str name,
+                          struct store_index **out_index, struct berth_error *error) {
+    *out_index = store_find_index(store, name);
+    if (*out_index) {
+        return BERTH_OK;
+    }
+    BASE_BUF_AUTO mapping;
+    base_buf_init(&mapping, BASE_BUF_MAX_DEFAULT);
+    int32_t code = find_mapping(store, name, &mapping, error);
+    struct berth_index index = {
+        .size = sizeof index, .name = name, .mapping = base_buf_view(&mapping)};
+    code = code ? code : declare(store, &index, true, error);
+    *out_index = store_find_index(store, name);
+    return code;
+}
+
 int32_t store_index_info(struct store *store, struct berth_str name,
                          struct berth_index_info *out_info, struct berth_error *error) {
+    int32_t code = store_catch_up(store, error);
     struct store_index *index = store_find_index(store, name);
     *out_info = (struct berth_index_info){.size = out_info->size};
-    if (!index || !index->used) {
-        return BERTH_OK;
+    if (code || !index || !index->used) {
+        return code;
     }
     struct database *db = store_take_reader(store);
     sqlite3_stmt *count = database_statement(db, SQL_INDEX_COUNT);
     database_bind_i64(count, 1, index->id);
-    int32_t code = database_step(db, count, error);
+    code = database_step(db, count, error);
     if (code == 1) {
         out_info->exists = 1;
         out_info->document_count = (uint64_t)database_i64(count, 0);
@@ -391,11 +439,15 @@ struct berth_document *store_document(struct berth_str index, struct berth_str i
 
 int32_t store_get(struct store *store, struct berth_str index, struct berth_str id,
                   const struct berth_document **out_document, struct berth_error *error) {
+    int32_t code = store_catch_up(store, error);
+    if (code) {
+        return code;
+    }
     struct database *db = store_take_reader(store);
     sqlite3_stmt *get = database_statement(db, SQL_DOC_GET);
     database_bind_str(get, 1, index);
     database_bind_str(get, 2, id);
-    int32_t code = database_step(db, get, error);
+    code = database_step(db, get, error);
     if (code == 1) {
         struct berth_document *document =
             store_document(index, id, database_str(get, 0), (uint64_t)database_i64(get, 1),
@@ -421,14 +473,14 @@ void store_document_release(const struct berth_document *document) {
 
 int32_t store_scan(struct store *store, struct berth_str index, berth_scan_fn fn, void *user,
                    struct berth_error *error) {
+    int32_t code = store_catch_up(store, error);
     const struct store_index *known = store_find_index(store, index);
-    if (!known) {
-        return BERTH_OK;
+    if (code || !known) {
+        return code;
     }
     struct database *db = store_take_reader(store);
     sqlite3_stmt *scan = database_statement(db, SQL_DOC_SCAN);
     database_bind_i64(scan, 1, known->id);
-    int32_t code = 0;
     bool go_on = true;
     while (go_on && (code = database_step(db, scan, error)) == 1) {
         struct berth_document document = {.size = sizeof document,
@@ -463,5 +515,7 @@ void store_stats(struct store *store, struct store_stats *out_stats) {
     *out_stats = (struct store_stats){.writes = store->writes,
                                       .reads = store->reads,
                                       .searches = store->searches,
-                                      .last_seq_no = last};
+                                      .last_seq_no = last,
+                                      .is_replica = store->remote,
+                                      .is_stale = store->remote && remote_is_stale(store->remote)};
 }

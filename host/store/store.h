@@ -2,9 +2,16 @@
 /*
  * Documents: JSON objects in indices, with versions, compare-and-set, search and a change feed.
  *
- * The truth is one SQLite file. Writes go through one connection, one group at a time; each is
- * durable before it is acknowledged, and has been shown to every watch. Reads have connections of
- * their own. All calls may block: none is made from a loop.
+ * Without a cluster the truth is one SQLite file. Writes go through one connection, one group at a
+ * time; each is durable before it is acknowledged, and has been shown to every watch. Reads have
+ * connections of their own.
+ *
+ * In a cluster the truth is in etcd, and the file a replica that a watch keeps level. A write is a
+ * transaction there, and is acknowledged when the replica has it; a read first learns what the last
+ * write was and waits until the replica has that. While etcd is away, writes are refused with
+ * UNAVAILABLE, and reads give what the replica has.
+ *
+ * All calls may block: none is made from a loop.
  */
 #ifndef HOST_STORE_STORE_H
 #define HOST_STORE_STORE_H
@@ -15,6 +22,7 @@
 #include "base/error.h"
 
 struct store;
+struct etcd;
 
 struct store_options {
     const char *data_path;
@@ -22,9 +30,17 @@ struct store_options {
     bool sync_full;   /* also survive a loss of power, not just of the process */
     /* How long a search may miss a write with BERTH_WRITE_REFRESH_LATER; 0: none does. */
     uint64_t refresh_interval_ms;
+    /* Of a cluster; NULL: this node is alone. */
+    struct etcd *etcd;
+    struct berth_str prefix; /* of its keys, with a slash at the end */
+    uint64_t timeout_ms;     /* for the replica to have what was written */
+    struct log *log;
 };
 
-/* Opens or makes the file. CORRUPT, UNSUPPORTED (written by a later version), IO. */
+/*
+ * Opens or makes the file. CORRUPT, UNSUPPORTED (written by a later version), IO; of a cluster also
+ * UNAVAILABLE, and INVALID for a file that has documents of its own.
+ */
 int32_t store_open(const struct store_options *options, struct store **out_store,
                    struct berth_error *error);
 void store_close(struct store *store);
@@ -56,6 +72,8 @@ struct store_stats {
     uint64_t reads;
     uint64_t searches;
     uint64_t last_seq_no;
+    bool is_replica;
+    bool is_stale; /* a replica that cannot know what was written last */
 };
 
 void store_stats(struct store *store, struct store_stats *out_stats);

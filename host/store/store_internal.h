@@ -26,7 +26,25 @@ struct store_index {
     struct store_index *retired; /* a mapping that was replaced */
 };
 
+/* What is to become of one document, while its group is made. */
+struct store_change {
+    const struct berth_write *write;
+    struct store_index *index;
+    struct json_doc doc;
+    struct berth_write_result result;
+    int64_t row;
+    int64_t old_seq_no;
+    int64_t old_version;
+    bool found;
+    bool unseen;     /* searches show the old state until the index is refreshed */
+    bool is_replica; /* version and seq_no are those of another store, whose conditions held */
+    bool is_known;   /* a replica that is here already: nothing is done or told */
+};
+
+struct remote;
+
 struct store {
+    struct remote *remote; /* NULL: this file is the truth */
     struct database *writer;
     pthread_mutex_t write_lock;
     int64_t seq_no; /* the last that was given; under write_lock */
@@ -47,6 +65,29 @@ struct store {
     _Atomic uint64_t reads;
     _Atomic uint64_t searches;
 };
+
+/* Finds the index and reads the document; whether it may be written at all. */
+int32_t store_check_write(struct store *store, struct store_change *change,
+                          struct berth_error *error);
+
+/*
+ * Makes a group of changes in one transaction and tells the watches of it. last_seq_no: the last
+ * number that is given away by it; below 0: it stays as it is. On failure nothing has happened.
+ */
+int32_t store_make_changes(struct store *store, struct store_change *group, uint32_t count,
+                           int64_t last_seq_no, struct berth_error *error);
+
+/* What is said when a condition does not hold. */
+int32_t store_refuse_create(const struct berth_write *write, struct berth_error *error);
+int32_t store_refuse_seq_no(const struct berth_write *write, bool found, int64_t seq_no,
+                            struct berth_error *error);
+
+/* In a cluster: waits until this node has what was written anywhere before. NO_MEMORY. */
+int32_t store_catch_up(struct store *store, struct berth_error *error);
+
+/* The index, made known where nobody declared it: with the mapping that it had, or without one. */
+int32_t store_adopt_index(struct store *store, struct berth_str name,
+                          struct store_index **out_index, struct berth_error *error);
 
 /* A connection for reading, waited for where all are taken. */
 struct database *store_take_reader(struct store *store);

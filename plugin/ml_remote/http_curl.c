@@ -7,7 +7,7 @@
 
 #include "base/clock.h"
 #include "plugin/ml_remote/address.h"
-#include "plugin/ml_remote/curl_late.h"
+#include "base/curl/curl_late.h"
 #include "plugin/ml_remote/http_headers.h"
 #include "plugin/ml_remote/transport.h"
 
@@ -351,7 +351,7 @@ static const struct ml_http_engine engine = {
 };
 
 static int32_t create(struct ml_http_client *client, struct ml_http_curl **out_curl) {
-    if (!ml_curl_load()) {
+    if (!base_curl_load()) {
         return BERTH_E_UNAVAILABLE;
     }
     struct ml_http_curl *curl = calloc(1, sizeof *curl);

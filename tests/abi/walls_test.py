@@ -22,7 +22,9 @@ LAYERS = [
     {"router"},
     {"settings"},
     {"nodes"},
+    {"etcd"},
     {"store"},
+    {"cluster"},
     {"plugins"},
     {"admin"},
     {"rest"},
@@ -63,9 +65,10 @@ def abi_may(_file, angled, path):
     return "/" not in path and not path.startswith(".")
 
 
-def base_may(_file, angled, path):
+def base_may(file, angled, path):
     if angled:
-        return path.startswith("berth/") or path in STANDARD_C | VECTORS
+        # base/curl is a library of its own, for those who want libcurl.
+        return path.startswith("berth/") or path in STANDARD_C | VECTORS or file.parts[1] == "curl"
     return PurePosixPath(path).parts[0] == "base"
 
 

@@ -1,23 +1,52 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A store in a directory of its own, and short ways to write to it. Failures end the test.
+ *
+ * With BERTH_TEST_ENGINE=etcd in the environment it is a replica of an etcd that the program
+ * starts: a test whose first comment has the word "@engines" is run so as well.
  */
 #ifndef TESTS_SUPPORT_STORE_H
 #define TESTS_SUPPORT_STORE_H
 
 #include "base/json.h"
+#include "host/etcd/etcd.h"
 #include "host/store/store.h"
+#include "tests/support/etcd_server.h"
 #include "tests/support/temp.h"
 
 struct test_store {
     char folder[TEMP_MAX];
     struct store *store;
+    struct etcd *etcd; /* NULL: the file is the truth */
+    struct log log;
 };
+
+static inline bool test_store_is_replica(void) {
+    const char *engine = getenv("BERTH_TEST_ENGINE");
+    return engine && strcmp(engine, "etcd") == 0;
+}
+
+static inline void test_store_use_etcd(struct test_store *t) {
+    struct berth_str endpoint = base_cstr(etcd_server());
+    struct berth_error error = BASE_ERROR_INIT;
+    log_init(&t->log, open("/dev/null", O_WRONLY | O_CLOEXEC), BERTH_LOG_ERROR);
+    struct etcd_options options = {
+        .endpoints = &endpoint, .endpoint_count = 1, .timeout_ms = 10000, .log = &t->log};
+    assert_int_equal(etcd_create(&options, &t->etcd, &error), BERTH_OK);
+}
 
 static inline int32_t test_store_try(struct test_store *t, uint64_t refresh_interval_ms,
                                      struct berth_error *error) {
-    struct store_options options = {
-        .data_path = t->folder, .readers = 3, .refresh_interval_ms = refresh_interval_ms};
+    if (test_store_is_replica() && !t->etcd) {
+        test_store_use_etcd(t);
+    }
+    struct store_options options = {.data_path = t->folder,
+                                    .readers = 3,
+                                    .refresh_interval_ms = refresh_interval_ms,
+                                    .etcd = t->etcd,
+                                    .prefix = base_cstr(t->folder),
+                                    .timeout_ms = 20000,
+                                    .log = &t->log};
     return store_open(&options, &t->store, error);
 }
 
@@ -44,6 +73,11 @@ static inline int test_store_setup(void **state) {
 static inline int test_store_teardown(void **state) {
     struct test_store *t = *state;
     store_close(t->store);
+    if (t->etcd) {
+        etcd_destroy(t->etcd);
+        (void)close(t->log.fd);
+        log_deinit(&t->log);
+    }
     temp_remove(t->folder);
     free(t);
     return 0;

@@ -17,7 +17,7 @@
 
 #include <cmocka.h>
 
-#include "plugin/ml_remote/curl_late.h"
+#include "base/curl/curl_late.h"
 #include "tests/support/fake_host.h"
 #include "tests/support/fault.h"
 
@@ -569,7 +569,7 @@ static int set_up(void **state) {
     (void)state;
     (void)signal(SIGPIPE, SIG_IGN); /* as the host does */
     /* By the first in a process: what it keeps is no leak of a test. */
-    return by_libcurl && !ml_curl_load() ? -1 : 0;
+    return by_libcurl && !base_curl_load() ? -1 : 0;
 }
 
 int main(void) {

@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The id of the cluster: made once, whoever is first.
+ * @engines
+ */
 #include "host/store/cluster_identity.h"
 
 #include "tests/support/fault.h"

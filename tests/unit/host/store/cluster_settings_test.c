@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Settings of the cluster: stored, changed in two phases, read at the start.
+ * @engines
+ */
 #include "host/store/cluster_settings.h"
 
 #include "tests/support/fault.h"

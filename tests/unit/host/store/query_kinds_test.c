@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Each kind of query: what it finds among a few documents, in which order, and what it is refused
- * for.
+ * for. @engines
  */
 #include "tests/support/fault.h"
 #include "tests/support/store.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What a search answers: the order of hits and going on from one, the part of the source that is
- * shown, totals, scores, aggregations.
+ * shown, totals, scores, aggregations. @engines
  */
 #include "tests/support/store.h"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "plugin/ml_remote/curl_late.h"
+#include "base/curl/curl_late.h"
 
 #include <curl/curl.h>
 #include <dlfcn.h>
@@ -26,6 +26,10 @@
     X(curl_multi_add_handle)                                                                       \
     X(curl_multi_remove_handle)                                                                    \
     X(curl_multi_socket_action)                                                                    \
+    X(curl_multi_perform)                                                                          \
+    X(curl_multi_poll)                                                                             \
+    X(curl_multi_wakeup)                                                                           \
+    X(curl_easy_perform)                                                                           \
     X(curl_multi_info_read)
 
 /* Filled once by load, and constant from then on. */
@@ -56,7 +60,7 @@ static void load(void) {
     }
 }
 
-bool ml_curl_load(void) {
+bool base_curl_load(void) {
     return pthread_once(&once, load) == 0 && library.is_loaded;
 }
 
@@ -142,4 +146,21 @@ CURLMcode(curl_multi_socket_action)(CURLM *multi, curl_socket_t fd, int events, 
 
 CURLMsg *(curl_multi_info_read)(CURLM *multi, int *left) {
     return (library.curl_multi_info_read)(multi, left);
+}
+
+CURLMcode(curl_multi_perform)(CURLM *multi, int *running) {
+    return (library.curl_multi_perform)(multi, running);
+}
+
+CURLMcode(curl_multi_poll)(CURLM *multi, struct curl_waitfd more[], unsigned count, int timeout_ms,
+                           int *ready) {
+    return (library.curl_multi_poll)(multi, more, count, timeout_ms, ready);
+}
+
+CURLMcode(curl_multi_wakeup)(CURLM *multi) {
+    return (library.curl_multi_wakeup)(multi);
+}
+
+CURLcode(curl_easy_perform)(CURL *easy) {
+    return (library.curl_easy_perform)(easy);
 }
