@@ -7,9 +7,11 @@
 #include "host/base/id.h"
 #include "host/base/process.h"
 #include "host/cli/node_settings.h"
+#include "host/cluster/cluster.h"
 #include "host/http/tls.h"
 #include "host/rest/rest.h"
 #include "host/store/cluster_identity.h"
+#include "host/store/cluster_key.h"
 #include "host/store/cluster_settings.h"
 
 #include <dirent.h>
@@ -22,6 +24,11 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
+/* Bytes of the prefix of a cluster's keys, with the end. */
+#define CLUSTER_PREFIX_MAX 192
+/* How long a write in a cluster may take to come back to this node. */
+#define REPLICA_TIMEOUT_MS 10000
+
 struct host {
     struct log *log;
     struct settings *settings;
@@ -29,6 +36,10 @@ struct host {
     char data_path[PATH_MAX];
     char run_path[PATH_MAX];
     int lock_fd;
+    struct etcd *etcd; /* NULL: this node is alone, likewise the next */
+    struct cluster *cluster;
+    char prefix[CLUSTER_PREFIX_MAX]; /* of its keys in etcd */
+    struct cluster_settings cluster_settings;
     struct nodes *nodes;
     struct secrets *secrets;
     struct stored_users *stored_users;
@@ -115,6 +126,67 @@ static int32_t clean_run_directory(struct host *host, struct berth_error *error)
     return code;
 }
 
+static void put_plugin(void *user, const struct plugin_info *info) {
+    struct base_buf *out = user;
+    json_open_object(out);
+    json_member_string(out, "name", info->name);
+    json_member_string(out, "version", info->version);
+    json_close_object(out);
+}
+
+/* What the node's key in the cluster says of its plugins. */
+static void describe_plugins(void *user, struct base_buf *out) {
+    struct host *host = user;
+    json_key(out, "plugins");
+    json_open_array(out);
+    plugins_each(host->plugins, put_plugin, out);
+    json_close_array(out);
+}
+
+static void settings_applied(void *user, uint64_t seq_no) {
+    struct host *host = user;
+    if (host->cluster) {
+        cluster_settings_applied(host->cluster, seq_no);
+    }
+}
+
+/* /berth/<name of the cluster>/, or what is set, with a slash at the end. */
+static void make_prefix(struct host *host) {
+    struct berth_str given = host->node.cluster_prefix;
+    const char *slash = given.len && given.ptr[given.len - 1] != '/' ? "/" : "";
+    if (given.len) {
+        (void)snprintf(host->prefix, sizeof host->prefix, BASE_FMT "%s", BASE_ARG(given), slash);
+    } else {
+        (void)snprintf(host->prefix, sizeof host->prefix, "/berth/" BASE_FMT "/",
+                       BASE_ARG(host->node.cluster_name));
+    }
+}
+
+static int32_t start_cluster(struct host *host, struct berth_error *error) {
+    const struct node_settings *node = &host->node;
+    if (!node->in_cluster) {
+        return BERTH_OK;
+    }
+    make_prefix(host);
+    struct etcd_options etcd = {.endpoints = node->etcd_endpoints,
+                                .endpoint_count = node->etcd_endpoint_count,
+                                .ca = node->etcd_ca,
+                                .certificate = node->etcd_certificate,
+                                .key = node->etcd_key,
+                                .user = node->etcd_user,
+                                .password = node->etcd_password,
+                                .timeout_ms = node->etcd_timeout_ms,
+                                .log = host->log};
+    int32_t code = etcd_create(&etcd, &host->etcd, error);
+    struct cluster_options options = {.etcd = host->etcd,
+                                      .log = host->log,
+                                      .prefix = base_cstr(host->prefix),
+                                      .lease_ms = node->lease_ms,
+                                      .describe = describe_plugins,
+                                      .user = host};
+    return code ? code : cluster_create(&options, &host->cluster, error);
+}
+
 static int32_t start_data(struct host *host, struct berth_error *error) {
     (void)snprintf(host->data_path, sizeof host->data_path, BASE_FMT,
                    BASE_ARG(host->node.data_path));
@@ -126,10 +198,19 @@ static int32_t start_data(struct host *host, struct berth_error *error) {
                                     /* One more for the feed, and one for a read within a scan. */
                                     .readers = host->node.worker_threads + 2,
                                     .sync_full = host->node.store_sync_full,
-                                    .refresh_interval_ms = host->node.store_refresh_interval_ms};
+                                    .refresh_interval_ms = host->node.store_refresh_interval_ms,
+                                    .etcd = host->etcd,
+                                    .prefix = base_cstr(host->prefix),
+                                    .timeout_ms = REPLICA_TIMEOUT_MS,
+                                    .log = host->log};
     code = code ? code : store_open(&options, &host->store, error);
     code = code ? code : cluster_identity_open(host->store, host->cluster_uuid, error);
-    return code ? code : cluster_settings_open(host->store, host->settings, error);
+    code = code || !host->etcd
+               ? code
+               : cluster_key_check(host->store, host->secrets, host->data_path, error);
+    host->cluster_settings = (struct cluster_settings){
+        .settings = host->settings, .applied = settings_applied, .user = host};
+    return code ? code : cluster_settings_open(host->store, &host->cluster_settings, error);
 }
 
 static int32_t start_nodes(struct host *host, struct berth_error *error) {
@@ -155,7 +236,8 @@ static int32_t start_nodes(struct host *host, struct berth_error *error) {
                                     .roles = host->node.roles,
                                     .role_count = host->node.role_count,
                                     .attributes = attributes,
-                                    .attribute_count = count};
+                                    .attribute_count = count,
+                                    .in_cluster = host->cluster != NULL};
     int32_t code = nodes_create(&options, &host->nodes, error);
     settings_layer_destroy(file);
     return code;
@@ -307,6 +389,7 @@ static int32_t start_plugins(struct host *host, struct berth_error *error) {
     host->rest = (struct rest_context){
         .settings = host->settings,
         .nodes = host->nodes,
+        .cluster = host->cluster,
         .store = host->store,
         .plugins = host->plugins,
         .control = host->control,
@@ -328,7 +411,7 @@ static int32_t start_plugins(struct host *host, struct berth_error *error) {
 int32_t host_create(struct settings_layer *file, struct log *log, struct host **out_host,
                     struct berth_error *error) {
     static int32_t (*const steps[])(struct host *, struct berth_error *) = {
-        start_data, start_nodes, start_threads, start_server, start_plugins,
+        start_cluster, start_data, start_nodes, start_threads, start_server, start_plugins,
     };
     struct host *host = calloc(1, sizeof *host);
     if (!host) {
@@ -357,9 +440,13 @@ int32_t host_listen(struct host *host, struct berth_error *error) {
     code = code ? code
                 : admin_start(host->plugins, host->data_path, host->node.watch_plugins, host->log,
                               &host->admin, error);
+    if (host->node.publish_host.len) {
+        (void)snprintf(address, sizeof address, BASE_FMT, BASE_ARG(host->node.publish_host));
+    }
     if (!code && nodes_set_address(host->nodes, address, http_server_port(host->server))) {
         code = base_error(error, BERTH_E_INVALID, "http.host is too long");
     }
+    code = code || !host->cluster ? code : cluster_join(host->cluster, host->nodes, error);
     if (!code) {
         const struct berth_node *node = nodes_local(host->nodes);
         LOG(host->log, BERTH_LOG_INFO, "listening", LOG_FIELD("address", node->address),
@@ -395,6 +482,7 @@ void host_destroy(struct host *host) {
         return;
     }
     uint64_t timeout = host->node.shutdown_timeout_ms;
+    cluster_leave(host->cluster); /* first of all: the others send it nothing more */
     if (host->server) {
         uint64_t cut = http_server_drain(host->server, timeout);
         if (cut) {
@@ -429,6 +517,8 @@ void host_destroy(struct host *host) {
     loop_group_destroy(host->loops);
     nodes_destroy(host->nodes);
     store_close(host->store);
+    cluster_destroy(host->cluster);
+    etcd_destroy(host->etcd);
     secrets_close(host->secrets);
     settings_destroy(host->settings);
     if (host->lock_fd >= 0) {

@@ -26,6 +26,26 @@ struct row {
 static const struct row rows[] = {
     {"cluster.name", BERTH_SETTING_TEXT, false, false, "berth", 0, 0,
      "The name that GET / and _cluster/health show."},
+    {"cluster.engine", BERTH_SETTING_TEXT, false, false, "sqlite", 0, 0,
+     "Where documents and settings are kept: sqlite, in this node's data directory; etcd, in a "
+     "cluster."},
+    {"cluster.endpoints", BERTH_SETTING_LIST, false, false, "", 0, 0,
+     "Addresses of etcd's members, http://host:port or https://host:port."},
+    {"cluster.prefix", BERTH_SETTING_TEXT, false, false, "", 0, 0,
+     "What the cluster's keys begin with in etcd; by default /berth/ and the cluster's name."},
+    {"cluster.timeout", BERTH_SETTING_TIME, false, false, "5s", 100, MS(600),
+     "How long a member of etcd may take to answer."},
+    {"cluster.lease", BERTH_SETTING_TIME, false, false, "10s", MS(2), MS(600),
+     "A node that was not heard of for so long has left."},
+    {"cluster.tls.ca", BERTH_SETTING_TEXT, true, false, "", 0, 0,
+     "Authorities of etcd's certificates, PEM; empty: those of the system."},
+    {"cluster.tls.certificate", BERTH_SETTING_TEXT, true, false, "", 0, 0,
+     "This node's certificate for etcd, PEM; empty: none."},
+    {"cluster.tls.key", BERTH_SETTING_TEXT, true, false, "", 0, 0,
+     "The private key of that certificate, PEM."},
+    {"cluster.user", BERTH_SETTING_TEXT, false, false, "", 0, 0,
+     "The user of etcd; empty: it asks for none."},
+    {"cluster.password", BERTH_SETTING_TEXT, false, true, "", 0, 0, "That user's password."},
     {"node.name", BERTH_SETTING_TEXT, false, false, "", 0, 0,
      "The node's name; by default the name of the machine."},
     {"node.roles", BERTH_SETTING_LIST, false, false, "cluster_manager,data,ingest,ml", 0, 0,
@@ -40,6 +60,8 @@ static const struct row rows[] = {
      "The address to listen on; _local_ is 127.0.0.1."},
     {"http.port", BERTH_SETTING_INT, false, false, "9200", 0, 65535,
      "The port to listen on; 0 takes any free one."},
+    {"http.publish_host", BERTH_SETTING_TEXT, false, false, "", 0, 0,
+     "The address at which the other nodes of a cluster reach this one; by default http.host."},
     {"http.loops", BERTH_SETTING_INT, false, false, "0", 0, 64,
      "Event loops, each a thread; 0 makes one a processor."},
     {"http.max_content_length", BERTH_SETTING_BYTES, false, false, "100mb", 1, MIB(2047.0),
@@ -280,10 +302,39 @@ static int32_t check(const struct node_settings *s, struct berth_str sync,
     return BERTH_OK;
 }
 
+static int32_t check_cluster(const struct node_settings *s, struct berth_str engine,
+                             struct berth_error *error) {
+    if (!one_of(engine, "sqlite", "etcd")) {
+        return base_error(error, BERTH_E_INVALID,
+                          "the setting [cluster.engine] cannot be [" BASE_FMT "]: sqlite, etcd",
+                          BASE_ARG(engine));
+    }
+    if (s->in_cluster != (s->etcd_endpoint_count > 0)) {
+        return base_error(error, BERTH_E_INVALID,
+                          s->in_cluster
+                              ? "[cluster.engine] etcd needs [cluster.endpoints] beside it"
+                              : "[cluster.endpoints] needs [cluster.engine] etcd beside it");
+    }
+    if ((s->etcd_certificate.len > 0) != (s->etcd_key.len > 0)) {
+        return base_error(error, BERTH_E_INVALID,
+                          "[cluster.tls.certificate] and [cluster.tls.key] go together");
+    }
+    return BERTH_OK;
+}
+
 int32_t node_settings_read(const struct berth_settings_view *view, struct node_settings *out,
                            struct berth_error *error) {
     struct node_settings s = {
         .cluster_name = text_of(view, "cluster.name"),
+        .cluster_prefix = text_of(view, "cluster.prefix"),
+        .etcd_timeout_ms = number_of(view, "cluster.timeout"),
+        .lease_ms = number_of(view, "cluster.lease"),
+        .etcd_ca = text_of(view, "cluster.tls.ca"),
+        .etcd_certificate = text_of(view, "cluster.tls.certificate"),
+        .etcd_key = text_of(view, "cluster.tls.key"),
+        .etcd_user = text_of(view, "cluster.user"),
+        .etcd_password = text_of(view, "cluster.password"),
+        .publish_host = text_of(view, "http.publish_host"),
         .node_name = text_of(view, "node.name"),
         .data_path = text_of(view, "path.data"),
         .http_host = text_of(view, "http.host"),
@@ -321,16 +372,20 @@ int32_t node_settings_read(const struct berth_settings_view *view, struct node_s
     (void)settings_get_list(view, BERTH_STR("node.roles"), &s.roles, &s.role_count);
     (void)settings_get_list(view, BERTH_STR("plugins.security.authcz.admin_dn"), &s.admin_names,
                             &s.admin_name_count);
+    (void)settings_get_list(view, BERTH_STR("cluster.endpoints"), &s.etcd_endpoints,
+                            &s.etcd_endpoint_count);
     (void)settings_get_list(view, BERTH_STR("berth.plugins"), &s.plugins, &s.plugin_count);
     struct berth_str client_mode = text_of(view, "plugins.security.ssl.http.clientauth_mode");
     struct berth_str sync = text_of(view, "store.sync");
     s.tls_client_required = base_str_is(client_mode, "REQUIRE");
     s.store_sync_full = base_str_is(sync, "full");
+    s.in_cluster = base_str_is(text_of(view, "cluster.engine"), "etcd");
     if (base_str_is(s.http_host, "_local_")) {
         s.http_host = BERTH_STR("127.0.0.1");
     }
     read_limits(view, &s.limits);
     int32_t code = check(&s, sync, client_mode, error);
+    code = code ? code : check_cluster(&s, text_of(view, "cluster.engine"), error);
     if (!code) {
         *out = s;
     }

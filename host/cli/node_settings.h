@@ -17,6 +17,17 @@
 /* Values for starting the node; the texts are views into the settings' file layer and defaults. */
 struct node_settings {
     struct berth_str cluster_name;
+    bool in_cluster; /* documents and settings are in etcd */
+    const struct berth_str *etcd_endpoints;
+    uint32_t etcd_endpoint_count;
+    struct berth_str cluster_prefix; /* empty: by the cluster's name */
+    uint64_t etcd_timeout_ms;
+    uint64_t lease_ms;
+    struct berth_str etcd_ca;
+    struct berth_str etcd_certificate;
+    struct berth_str etcd_key;
+    struct berth_str etcd_user;
+    struct berth_str etcd_password;
     struct berth_str node_name;
     const struct berth_str *roles;
     uint32_t role_count;
@@ -25,6 +36,7 @@ struct node_settings {
     struct berth_str data_path;
     struct berth_str http_host;
     uint16_t http_port;
+    struct berth_str publish_host; /* empty: http_host */
     uint32_t loops;
     struct http_limits limits;
     bool compression;

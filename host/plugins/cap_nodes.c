@@ -5,7 +5,7 @@ static int32_t read_nodes(const struct berth_host *host, berth_nodes_fn fn, void
     struct generation *g = generation_of(host);
     int32_t code = generation_check(g, IN_STATE(LOADED) | IN_ALIVE, "nodes.read", NULL);
     if (!code) {
-        fn(user, nodes_local(g->services->nodes), nodes_count(g->services->nodes));
+        nodes_read(g->services->nodes, fn, user);
     }
     return code;
 }

@@ -86,46 +86,83 @@ static void join_roles(const struct berth_node *node, struct base_buf *letters,
     }
 }
 
-static void get_nodes(void *user, struct berth_request *request,
-                      const struct berth_request_view *view) {
-    const struct rest_context *context = user;
-    const struct berth_node *node = nodes_local(context->nodes);
-    (void)view;
+struct node_rows {
+    const struct rest_context *context;
+    struct cat_table *table;
+};
+
+/* Figures of this node; of another one they are not known here, and a cell is empty. */
+struct figures {
+    char texts[7][32];
+    struct berth_str cells[7];
+};
+
+static void read_figures(const struct rest_context *context, struct figures *f) {
     struct process_info process;
     struct machine_info machine;
     process_read(&process);
     machine_read(&machine);
+    uint64_t used = machine.memory_bytes - machine.memory_available_bytes;
+    uint64_t up_ms = base_wall_ms() - context->started_ms;
+    f->cells[0] = number(f->texts[0], "%d", (int)getpid());
+    f->cells[1] = number(f->texts[1], "%u",
+                         machine.memory_bytes ? (unsigned)(used * 100 / machine.memory_bytes) : 0);
+    f->cells[2] = number(f->texts[2], "%.1f", (double)process.rss_bytes / 1048576);
+    for (int i = 0; i < 3; i++) {
+        f->cells[3 + i] = number(f->texts[3 + i], "%.2f", machine.load[i]);
+    }
+    f->cells[6] = number(f->texts[6], "%llu", (unsigned long long)(up_ms / BASE_MS_PER_S));
+}
+
+static void add_node(const struct node_rows *rows, const struct berth_node *node) {
+    struct figures f = {0};
     BASE_BUF_AUTO letters;
     BASE_BUF_AUTO names;
     base_buf_init(&letters, 4096);
     base_buf_init(&names, 4096);
+    for (size_t i = 0; i < BASE_COUNT(f.cells); i++) {
+        f.cells[i] = base_str("", 0);
+    }
+    if (node->is_local) {
+        read_figures(rows->context, &f);
+    }
     join_roles(node, &letters, &names);
     struct berth_str host = rest_host_of(node->address);
-    uint64_t used = machine.memory_bytes - machine.memory_available_bytes;
-    char memory[8][32];
     const struct berth_str cells[] = {
         node->id,
-        number(memory[0], "%d", (int)getpid()),
+        f.cells[0],
         host,
         base_str_from(node->address, host.len + 1),
-        context->compatibility_version,
-        number(memory[1], "%u",
-               machine.memory_bytes ? (unsigned)(used * 100 / machine.memory_bytes) : 0),
-        number(memory[2], "%.1f", (double)process.rss_bytes / 1048576),
-        number(memory[3], "%.2f", machine.load[0]),
-        number(memory[4], "%.2f", machine.load[1]),
-        number(memory[5], "%.2f", machine.load[2]),
-        number(memory[6], "%llu",
-               (unsigned long long)((base_wall_ms() - context->started_ms) / BASE_MS_PER_S)),
+        rows->context->compatibility_version,
+        f.cells[1],
+        f.cells[2],
+        f.cells[3],
+        f.cells[4],
+        f.cells[5],
+        f.cells[6],
         base_buf_view(&letters),
         base_buf_view(&names),
-        BERTH_STR("*"),
+        node->is_elected ? BERTH_STR("*") : BERTH_STR("-"),
         node->name,
     };
     _Static_assert(BASE_COUNT(cells) == BASE_COUNT(node_columns), "each column has its cell");
+    cat_table_row(rows->table, cells);
+}
+
+static void add_nodes(void *user, const struct berth_node *nodes, uint32_t count) {
+    for (uint32_t i = 0; i < count; i++) {
+        add_node(user, &nodes[i]);
+    }
+}
+
+static void get_nodes(void *user, struct berth_request *request,
+                      const struct berth_request_view *view) {
+    const struct rest_context *context = user;
+    (void)view;
     struct cat_table table;
     cat_table_init(&table, node_columns, BASE_COUNT(node_columns));
-    cat_table_row(&table, cells);
+    struct node_rows rows = {context, &table};
+    nodes_read(context->nodes, add_nodes, &rows);
     cat_table_reply(&table, request);
     cat_table_deinit(&table);
 }

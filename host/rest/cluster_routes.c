@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * _cluster/health and _cluster/settings.
+ * _cluster/health, _cluster/state and _cluster/settings.
  */
 #include "host/rest/rest.h"
 #include "host/store/cluster_settings.h"
+
+/* How long a change of settings waits for all nodes, unless the client says. */
+#define SETTINGS_TIMEOUT_MS 30000u
 
 /* ---- health ---- */
 
@@ -34,7 +37,29 @@ static bool count_matches(struct berth_str wanted, int64_t count, bool *out_matc
     return false;
 }
 
-static void put_health(const struct rest_context *context, bool timed_out, struct base_buf *body) {
+/* What health tells of the nodes. */
+struct node_counts {
+    uint32_t nodes;
+    uint32_t data_nodes;
+    bool is_led;
+};
+
+static void count_nodes(void *user, const struct berth_node *nodes, uint32_t count) {
+    struct node_counts *counts = user;
+    *counts = (struct node_counts){.nodes = count};
+    for (uint32_t i = 0; i < count; i++) {
+        counts->data_nodes += node_has_role(&nodes[i], BERTH_STR("data"));
+        counts->is_led = counts->is_led || nodes[i].is_elected;
+    }
+}
+
+static bool is_whole(const struct rest_context *context) {
+    return !context->cluster || cluster_is_whole(context->cluster);
+}
+
+/* Red: the store of the cluster is away; predictions and reads go on, writes are refused. */
+static void put_health(const struct rest_context *context, const struct node_counts *counts,
+                       bool timed_out, struct base_buf *body) {
     static const char *const zeros[] = {
         "active_primary_shards",
         "active_shards",
@@ -46,15 +71,15 @@ static void put_health(const struct rest_context *context, bool timed_out, struc
         "number_of_in_flight_fetch",
         "task_max_waiting_in_queue_millis",
     };
-    const struct berth_node *node = nodes_local(context->nodes);
+    bool is_led = counts->is_led && is_whole(context);
     json_open_object(body);
     json_member_string(body, "cluster_name", context->cluster_name);
-    json_member_cstr(body, "status", "green");
+    json_member_cstr(body, "status", is_whole(context) ? "green" : "red");
     json_member_bool(body, "timed_out", timed_out);
-    json_member_u64(body, "number_of_nodes", nodes_count(context->nodes));
-    json_member_u64(body, "number_of_data_nodes", node_has_role(node, BERTH_STR("data")));
-    json_member_bool(body, "discovered_master", true);
-    json_member_bool(body, "discovered_cluster_manager", true);
+    json_member_u64(body, "number_of_nodes", counts->nodes);
+    json_member_u64(body, "number_of_data_nodes", counts->data_nodes);
+    json_member_bool(body, "discovered_master", is_led);
+    json_member_bool(body, "discovered_cluster_manager", is_led);
     for (size_t i = 0; i < BASE_COUNT(zeros); i++) {
         json_member_u64(body, zeros[i], 0);
     }
@@ -68,9 +93,11 @@ static void get_health(void *user, struct berth_request *request,
     const struct rest_context *context = user;
     (void)view;
     bool matches = true;
+    struct node_counts counts;
     struct berth_str wanted;
+    nodes_read(context->nodes, count_nodes, &counts);
     if (router_query(request, BERTH_STR("wait_for_nodes"), &wanted) == BERTH_OK &&
-        !count_matches(wanted, nodes_count(context->nodes), &matches)) {
+        !count_matches(wanted, counts.nodes, &matches)) {
         struct berth_error error = BASE_ERROR_INIT;
         (void)base_error(&error, BERTH_E_INVALID,
                          "[wait_for_nodes] cannot be [" BASE_FMT "]: a number, or one behind >=, "
@@ -81,8 +108,88 @@ static void get_health(void *user, struct berth_request *request,
     }
     BASE_BUF_AUTO body;
     base_buf_init(&body, BASE_BUF_MAX_DEFAULT);
-    put_health(context, !matches, &body);
+    put_health(context, &counts, !matches, &body);
     router_reply_json(request, matches ? 200 : 408, &body);
+}
+
+/* ---- state ---- */
+
+static void put_state_nodes(void *user, const struct berth_node *nodes, uint32_t count) {
+    struct base_buf *body = user;
+    for (uint32_t i = 0; i < count; i++) {
+        if (nodes[i].is_elected) {
+            json_member_string(body, "cluster_manager_node", nodes[i].id);
+            json_member_string(body, "master_node", nodes[i].id);
+        }
+    }
+    json_key(body, "nodes");
+    json_open_object(body);
+    for (uint32_t i = 0; i < count; i++) {
+        json_key_str(body, nodes[i].id);
+        json_open_object(body);
+        json_member_string(body, "name", nodes[i].name);
+        json_member_string(body, "ephemeral_id", nodes[i].id);
+        json_member_string(body, "transport_address", nodes[i].address);
+        json_key(body, "attributes");
+        json_open_object(body);
+        for (uint32_t k = 0; k < nodes[i].attribute_count; k++) {
+            json_key_str(body, nodes[i].attributes[k].name);
+            json_put_string(body, nodes[i].attributes[k].value);
+        }
+        json_close_object(body);
+        json_close_object(body);
+    }
+    json_close_object(body);
+}
+
+/* Of a layer that holds a secret setting nothing is shown but its name. */
+static bool put_metadata(const struct rest_context *context, struct base_buf *body) {
+    struct settings_layer *persistent =
+        settings_layer_in_force(context->settings, SETTINGS_PERSISTENT);
+    struct settings_layer *transient =
+        settings_layer_in_force(context->settings, SETTINGS_TRANSIENT);
+    bool ok = persistent && transient;
+    if (ok) {
+        json_key(body, "metadata");
+        json_open_object(body);
+        json_member_cstr(body, "cluster_uuid", context->cluster_uuid);
+        json_key(body, "settings");
+        json_open_object(body);
+        json_key(body, "persistent");
+        settings_layer_write(persistent, true, body);
+        json_key(body, "transient");
+        settings_layer_write(transient, true, body);
+        json_close_object(body);
+        json_close_object(body);
+    }
+    settings_layer_destroy(persistent);
+    settings_layer_destroy(transient);
+    return ok;
+}
+
+static void reply_memory(struct berth_request *request);
+
+/* What a client of OpenSearch reads of it: who is there, and the settings. */
+static void get_state(void *user, struct berth_request *request,
+                      const struct berth_request_view *view) {
+    const struct rest_context *context = user;
+    struct store_stats stats;
+    (void)view;
+    BASE_BUF_AUTO body;
+    base_buf_init(&body, BASE_BUF_MAX_DEFAULT);
+    store_stats(context->store, &stats);
+    json_open_object(&body);
+    json_member_string(&body, "cluster_name", context->cluster_name);
+    json_member_cstr(&body, "cluster_uuid", context->cluster_uuid);
+    json_member_u64(&body, "version", stats.last_seq_no);
+    nodes_read(context->nodes, put_state_nodes, &body);
+    bool ok = put_metadata(context, &body);
+    json_close_object(&body);
+    if (ok) {
+        router_reply_json(request, 200, &body);
+    } else {
+        reply_memory(request);
+    }
 }
 
 /* ---- settings ---- */
@@ -178,7 +285,7 @@ static int32_t read_update(struct json_value body, struct update *update,
 }
 
 static int32_t make_update(const struct rest_context *context, struct berth_str text,
-                           struct update *update, struct berth_error *error) {
+                           struct update *update, uint64_t *out_seq_no, struct berth_error *error) {
     JSON_DOC_AUTO doc = {0};
     struct json_error fault;
     if (text.len == 0) {
@@ -190,19 +297,37 @@ static int32_t make_update(const struct rest_context *context, struct berth_str 
     int32_t code = read_update(json_root(&doc), update, error);
     return code ? code
                 : cluster_settings_change(context->store, context->settings, &update->persistent,
-                                          &update->transient, error);
+                                          &update->transient, out_seq_no, error);
+}
+
+/* How long all nodes may take: [timeout], as in 30s. */
+static bool read_timeout(struct berth_request *request, uint64_t *out_ms) {
+    struct berth_str text;
+    *out_ms = SETTINGS_TIMEOUT_MS;
+    if (router_query(request, BERTH_STR("timeout"), &text) != BERTH_OK ||
+        settings_read_time(text, out_ms)) {
+        return true;
+    }
+    struct berth_error error = BASE_ERROR_INIT;
+    (void)base_error(&error, BERTH_E_INVALID, "[timeout] cannot be [" BASE_FMT "]: as in 30s",
+                     BASE_ARG(text));
+    (void)router_reply_error(request, &error);
+    return false;
 }
 
 static void put_settings(void *user, struct berth_request *request,
                          const struct berth_request_view *view) {
     const struct rest_context *context = user;
     bool flat = false;
-    if (!router_query_bool(request, "flat_settings", &flat)) {
+    uint64_t timeout_ms = 0;
+    uint64_t seq_no = 0;
+    if (!router_query_bool(request, "flat_settings", &flat) ||
+        !read_timeout(request, &timeout_ms)) {
         return;
     }
     struct update update;
     struct berth_error error = BASE_ERROR_INIT;
-    int32_t code = update_init(&update) ? make_update(context, view->body, &update, &error)
+    int32_t code = update_init(&update) ? make_update(context, view->body, &update, &seq_no, &error)
                                         : base_error_memory(&error);
     if (code) {
         (void)router_reply_error(request, &error);
@@ -210,7 +335,9 @@ static void put_settings(void *user, struct berth_request *request,
         BASE_BUF_AUTO body;
         base_buf_init(&body, BASE_BUF_MAX_DEFAULT);
         json_open_object(&body);
-        json_member_bool(&body, "acknowledged", true);
+        bool is_everywhere =
+            !context->cluster || cluster_wait_settings(context->cluster, seq_no, timeout_ms);
+        json_member_bool(&body, "acknowledged", is_everywhere);
         json_key(&body, "persistent");
         settings_layer_write(update.persistent.values, flat, &body);
         json_key(&body, "transient");
@@ -242,9 +369,23 @@ int32_t rest_add_cluster(struct route_set *set, struct rest_context *context,
         "flat_settings",           "include_defaults", "local", "timeout",
         "cluster_manager_timeout", "master_timeout",   NULL,
     };
+    static const char *const state_query[] = {
+        "local",
+        "flat_settings",
+        "cluster_manager_timeout",
+        "master_timeout",
+        "wait_for_metadata_version",
+        "wait_for_timeout",
+        "ignore_unavailable",
+        "allow_no_indices",
+        "expand_wildcards",
+        NULL,
+    };
     static const struct rest_route routes[] = {
         {"GET", "/_cluster/health", BERTH_ROUTE_LOOP, BERTH_BODY_NONE, "cluster:monitor/health",
          get_health, health_query},
+        {"GET", "/_cluster/state", BERTH_ROUTE_WORKER, BERTH_BODY_NONE, "cluster:monitor/state",
+         get_state, state_query},
         {"GET", "/_cluster/settings", BERTH_ROUTE_WORKER, BERTH_BODY_NONE, "cluster:monitor/state",
          get_settings, settings_query},
         {"PUT", "/_cluster/settings", BERTH_ROUTE_WORKER, BERTH_BODY_ALLOWED,

@@ -54,8 +54,9 @@ static bool node_matches(const struct berth_node *node, struct berth_str filter)
         uint64_t colon = base_str_find(one, ':');
         struct berth_str value = base_str_from(one, colon + 1);
         bool role = node_has_role(node, base_str_slice(one, 0, colon));
-        if (base_str_is(one, "_all") || base_str_is(one, "_local") ||
-            base_str_is(one, "_cluster_manager") || base_str_is(one, "_master") ||
+        if (base_str_is(one, "_all") || (node->is_local && base_str_is(one, "_local")) ||
+            (node->is_elected &&
+             (base_str_is(one, "_cluster_manager") || base_str_is(one, "_master"))) ||
             base_str_eq(one, node->id) || base_str_glob(one, node->name) ||
             (colon < one.len && (base_str_is(value, "true")    ? role
                                  : base_str_is(value, "false") ? !role
@@ -66,11 +67,11 @@ static bool node_matches(const struct berth_node *node, struct berth_str filter)
     return false;
 }
 
-static void put_count(struct base_buf *body, bool matches) {
+static void put_count(struct base_buf *body, uint32_t count) {
     json_key(body, "_nodes");
     json_open_object(body);
-    json_member_u64(body, "total", matches);
-    json_member_u64(body, "successful", matches);
+    json_member_u64(body, "total", count);
+    json_member_u64(body, "successful", count);
     json_member_u64(body, "failed", 0);
     json_close_object(body);
 }
@@ -122,15 +123,8 @@ static void put_os(struct base_buf *body) {
     json_close_object(body);
 }
 
-static void put_node(const struct rest_context *context, struct berth_str list,
-                     struct base_buf *body) {
-    const struct berth_node *node = nodes_local(context->nodes);
-    json_key_str(body, node->id);
-    json_open_object(body);
-    put_identity(node, body);
-    json_member_string(body, "version", context->compatibility_version);
-    json_member_cstr(body, "build_type", "native");
-    json_member_cstr(body, "build_hash", BERTH_BUILD_HASH);
+/* What this node knows of itself alone. */
+static void put_own(struct berth_str list, struct base_buf *body) {
     if (wants(list, "os")) {
         put_os(body);
     }
@@ -139,6 +133,35 @@ static void put_node(const struct rest_context *context, struct berth_str list,
         json_open_object(body);
         json_member_i64(body, "id", getpid());
         json_close_object(body);
+    }
+}
+
+static void put_plugins(const struct rest_context *context, const struct berth_node *node,
+                        struct base_buf *body) {
+    json_key(body, "plugins");
+    json_open_array(body);
+    if (node->is_local) {
+        plugins_each(context->plugins, put_plugin, body);
+    }
+    for (uint32_t i = 0; i < node->plugin_count && !node->is_local; i++) {
+        json_open_object(body);
+        json_member_string(body, "name", node->plugins[i].name);
+        json_member_string(body, "version", node->plugins[i].value);
+        json_close_object(body);
+    }
+    json_close_array(body);
+}
+
+static void put_node(const struct rest_context *context, const struct berth_node *node,
+                     struct berth_str list, struct base_buf *body) {
+    json_key_str(body, node->id);
+    json_open_object(body);
+    put_identity(node, body);
+    json_member_string(body, "version", context->compatibility_version);
+    json_member_cstr(body, "build_type", "native");
+    json_member_cstr(body, "build_hash", BERTH_BUILD_HASH);
+    if (node->is_local) {
+        put_own(list, body);
     }
     if (wants(list, "http")) {
         json_key(body, "http");
@@ -149,10 +172,7 @@ static void put_node(const struct rest_context *context, struct berth_str list,
         json_close_object(body);
     }
     if (wants(list, "plugins")) {
-        json_key(body, "plugins");
-        json_open_array(body);
-        plugins_each(context->plugins, put_plugin, body);
-        json_close_array(body);
+        put_plugins(context, node, body);
     }
     json_close_object(body);
 }
@@ -232,13 +252,17 @@ static void put_pool_stats(const struct rest_context *context, struct base_buf *
     json_close_object(body);
 }
 
-static void put_node_stats(const struct rest_context *context, struct berth_str list,
-                           struct base_buf *body) {
-    const struct berth_node *node = nodes_local(context->nodes);
+/* Of another node nothing is known here but who it is. */
+static void put_node_stats(const struct rest_context *context, const struct berth_node *node,
+                           struct berth_str list, struct base_buf *body) {
     json_key_str(body, node->id);
     json_open_object(body);
     json_member_u64(body, "timestamp", base_wall_ms());
     put_identity(node, body);
+    if (!node->is_local) {
+        json_close_object(body);
+        return;
+    }
     if (wants(list, "os")) {
         put_os_stats(body);
     }
@@ -254,22 +278,43 @@ static void put_node_stats(const struct rest_context *context, struct berth_str 
     json_close_object(body);
 }
 
+typedef void (*put_fn)(const struct rest_context *, const struct berth_node *, struct berth_str,
+                       struct base_buf *);
+
+struct listing {
+    const struct rest_context *context;
+    struct berth_str filter;
+    struct berth_str list;
+    put_fn put;
+    struct base_buf *body;
+};
+
+static void put_nodes(void *user, const struct berth_node *nodes, uint32_t count) {
+    const struct listing *listing = user;
+    struct base_buf *body = listing->body;
+    uint32_t matches = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        matches += node_matches(&nodes[i], listing->filter);
+    }
+    put_count(body, matches);
+    json_member_string(body, "cluster_name", listing->context->cluster_name);
+    json_key(body, "nodes");
+    json_open_object(body);
+    for (uint32_t i = 0; i < count; i++) {
+        if (node_matches(&nodes[i], listing->filter)) {
+            listing->put(listing->context, &nodes[i], listing->list, body);
+        }
+    }
+    json_close_object(body);
+}
+
 static void reply_nodes(const struct rest_context *context, struct berth_request *request,
-                        struct berth_str filter, struct berth_str list,
-                        void (*put)(const struct rest_context *, struct berth_str,
-                                    struct base_buf *)) {
+                        struct berth_str filter, struct berth_str list, put_fn put) {
     BASE_BUF_AUTO body;
     base_buf_init(&body, BASE_BUF_MAX_DEFAULT);
-    bool matches = node_matches(nodes_local(context->nodes), filter);
+    struct listing listing = {context, filter, list, put, &body};
     json_open_object(&body);
-    put_count(&body, matches);
-    json_member_string(&body, "cluster_name", context->cluster_name);
-    json_key(&body, "nodes");
-    json_open_object(&body);
-    if (matches) {
-        put(context, list, &body);
-    }
-    json_close_object(&body);
+    nodes_read(context->nodes, put_nodes, &listing);
     json_close_object(&body);
     router_reply_json(request, 200, &body);
 }

@@ -8,6 +8,7 @@
 #ifndef HOST_REST_REST_H
 #define HOST_REST_REST_H
 
+#include "host/cluster/cluster.h"
 #include "host/plugins/control.h"
 #include "host/plugins/plugins.h"
 #include "host/store/stored_users.h"
@@ -16,6 +17,7 @@
 struct rest_context {
     struct settings *settings;
     struct nodes *nodes;
+    struct cluster *cluster; /* NULL: this node is alone */
     struct store *store;
     struct plugins *plugins;
     struct control *control;

@@ -131,4 +131,7 @@ int32_t settings_get_text(const struct berth_settings_view *view, struct berth_s
 int32_t settings_get_list(const struct berth_settings_view *view, struct berth_str key,
                           const struct berth_str **out_values, uint32_t *out_count);
 
+/* Reads a time as settings are written, 30s, as milliseconds. */
+bool settings_read_time(struct berth_str text, uint64_t *out_ms);
+
 #endif

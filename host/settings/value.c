@@ -86,6 +86,15 @@ static bool read_number(uint32_t type, struct berth_str text, double *out_number
     }
 }
 
+bool settings_read_time(struct berth_str text, uint64_t *out_ms) {
+    double ms = 0;
+    if (!read_number(BERTH_SETTING_TIME, text, &ms) || ms < 0 || ms > 1e12) {
+        return false;
+    }
+    *out_ms = (uint64_t)ms;
+    return true;
+}
+
 int32_t setting_check(const struct setting_def *def, const struct setting_value *value,
                       struct berth_error *error) {
     const struct berth_setting *s = &def->setting;

@@ -51,9 +51,16 @@ static void write_document(const struct settings_layer *layer, struct base_buf *
     json_close_object(out);
 }
 
+static void tell_applied(const struct cluster_settings *follower, uint64_t seq_no) {
+    if (follower->applied) {
+        follower->applied(follower->user, seq_no);
+    }
+}
+
 /* Changes arrive in order; each brings the whole scope. */
 static void on_change(void *user, const struct berth_change *changes, uint32_t count) {
-    struct settings *settings = user;
+    struct cluster_settings *follower = user;
+    struct settings *settings = follower->settings;
     struct settings_layer *layers[SCOPES] = {0};
     for (uint32_t i = 0; i < count; i++) {
         for (int scope = 0; scope < SCOPES; scope++) {
@@ -76,6 +83,7 @@ static void on_change(void *user, const struct berth_change *changes, uint32_t c
     }
     if (layers[PERSISTENT] && layers[TRANSIENT]) {
         settings_apply(settings, layers[PERSISTENT], layers[TRANSIENT]);
+        tell_applied(follower, changes[count - 1].seq_no);
         return;
     }
     settings_layer_destroy(layers[PERSISTENT]);
@@ -102,30 +110,53 @@ static int32_t load(struct store *store, enum scope scope, struct stored *out,
     return code;
 }
 
-int32_t cluster_settings_open(struct store *store, struct settings *settings,
-                              struct berth_error *error) {
-    struct berth_index index = {
-        .size = sizeof index, .name = index_name, .mapping = base_str(mapping, sizeof mapping - 1)};
-    int32_t code = store_declare_index(store, &index, error);
+static int32_t forget_transient(struct store *store, struct berth_error *error) {
+    struct store_stats stats;
+    store_stats(store, &stats);
     struct berth_write forget = {.size = sizeof forget,
                                  .op = BERTH_WRITE_DELETE,
                                  .index = index_name,
                                  .id = scope_ids[TRANSIENT]};
-    code = code ? code : store_write(store, &forget, 1, NULL, error);
-    struct stored persistent = {0};
-    code = code ? code : load(store, PERSISTENT, &persistent, error);
-    struct settings_layer *transient = settings_layer_create();
-    if (!code && !transient) {
-        code = base_error_memory(error);
+    return stats.is_replica ? BERTH_OK : store_write(store, &forget, 1, NULL, error);
+}
+
+/* Puts what is stored in force. */
+static int32_t apply_stored(struct store *store, const struct cluster_settings *follower,
+                            uint64_t *out_seq_no, struct berth_error *error) {
+    struct stored scopes[SCOPES] = {0};
+    int32_t code = BERTH_OK;
+    for (int scope = 0; scope < SCOPES && !code; scope++) {
+        code = load(store, (enum scope)scope, &scopes[scope], error);
     }
-    code = code ? code : store_watch(store, owner, index_name, on_change, settings, error);
     if (code) {
-        settings_layer_destroy(persistent.layer);
-        settings_layer_destroy(transient);
+        settings_layer_destroy(scopes[PERSISTENT].layer);
+        settings_layer_destroy(scopes[TRANSIENT].layer);
         return code;
     }
-    settings_apply(settings, persistent.layer, transient);
+    settings_apply(follower->settings, scopes[PERSISTENT].layer, scopes[TRANSIENT].layer);
+    *out_seq_no = scopes[PERSISTENT].seq_no > scopes[TRANSIENT].seq_no ? scopes[PERSISTENT].seq_no
+                                                                       : scopes[TRANSIENT].seq_no;
     return BERTH_OK;
+}
+
+int32_t cluster_settings_open(struct store *store, struct cluster_settings *follower,
+                              struct berth_error *error) {
+    struct berth_index index = {
+        .size = sizeof index, .name = index_name, .mapping = base_str(mapping, sizeof mapping - 1)};
+    uint64_t before = 0;
+    uint64_t seq_no = UINT64_MAX;
+    int32_t code = store_declare_index(store, &index, error);
+    code = code ? code : forget_transient(store, error);
+    code = code ? code : store_watch(store, owner, index_name, on_change, follower, error);
+    /* Until nothing has come between reading and applying that is newer. */
+    while (!code && before != seq_no) {
+        before = seq_no;
+        code = apply_stored(store, follower, &seq_no, error);
+    }
+    if (!code) {
+        tell_applied(follower, seq_no);
+    }
+    return code;
 }
 
 /* Takes keys out of a layer; a key that is neither set nor declared is a mistake. */
@@ -161,9 +192,12 @@ static int32_t change_layer(struct settings *settings, struct settings_layer *la
     return code;
 }
 
-static int32_t save(struct store *store, const struct stored *scopes, struct berth_error *error) {
+static int32_t save(struct store *store, const struct stored *scopes, uint64_t *out_seq_no,
+                    struct berth_error *error) {
     struct base_buf sources[SCOPES];
     struct berth_write writes[SCOPES];
+    struct berth_write_result results[SCOPES] = {{.size = sizeof results[0]},
+                                                 {.size = sizeof results[0]}};
     int32_t code = BERTH_OK;
     for (int scope = 0; scope < SCOPES; scope++) {
         base_buf_init(&sources[scope], BASE_BUF_MAX_DEFAULT);
@@ -178,7 +212,8 @@ static int32_t save(struct store *store, const struct stored *scopes, struct ber
                                  .source = base_buf_view(&sources[scope]),
                                  .if_seq_no = scopes[scope].seq_no};
     }
-    code = code ? code : store_write(store, writes, SCOPES, NULL, error);
+    code = code ? code : store_write(store, writes, SCOPES, results, error);
+    *out_seq_no = results[SCOPES - 1].seq_no;
     for (int scope = 0; scope < SCOPES; scope++) {
         base_buf_deinit(&sources[scope]);
     }
@@ -186,7 +221,8 @@ static int32_t save(struct store *store, const struct stored *scopes, struct ber
 }
 
 static int32_t attempt(struct store *store, struct settings *settings,
-                       const struct settings_change *const *changes, struct berth_error *error) {
+                       const struct settings_change *const *changes, uint64_t *out_seq_no,
+                       struct berth_error *error) {
     struct stored scopes[SCOPES] = {0};
     int32_t code = BERTH_OK;
     for (int scope = 0; scope < SCOPES && !code; scope++) {
@@ -197,7 +233,7 @@ static int32_t attempt(struct store *store, struct settings *settings,
         code =
             settings_validate(settings, scopes[PERSISTENT].layer, scopes[TRANSIENT].layer, error);
     }
-    code = code ? code : save(store, scopes, error);
+    code = code ? code : save(store, scopes, out_seq_no, error);
     for (int scope = 0; scope < SCOPES; scope++) {
         settings_layer_destroy(scopes[scope].layer);
     }
@@ -206,12 +242,12 @@ static int32_t attempt(struct store *store, struct settings *settings,
 
 int32_t cluster_settings_change(struct store *store, struct settings *settings,
                                 const struct settings_change *persistent,
-                                const struct settings_change *transient,
+                                const struct settings_change *transient, uint64_t *out_seq_no,
                                 struct berth_error *error) {
     const struct settings_change *changes[SCOPES] = {persistent, transient};
     int32_t code = BERTH_E_CONFLICT;
     for (int i = 0; i < ATTEMPTS_MAX && (code == BERTH_E_CONFLICT || code == BERTH_E_EXISTS); i++) {
-        code = attempt(store, settings, changes, error);
+        code = attempt(store, settings, changes, out_seq_no, error);
     }
     return code;
 }

@@ -22,6 +22,28 @@ static struct nodes_options options_in(const char *folder) {
                                   .attribute_count = BASE_COUNT(attributes)};
 }
 
+/* What a watch was told. */
+struct told {
+    uint32_t times;
+    uint32_t count;
+    uint32_t elected; /* which one; UINT32_MAX: none */
+    char address[320];
+};
+
+static void tell(void *user, const struct berth_node *list, uint32_t count) {
+    struct told *told = user;
+    told->times++;
+    told->count = count;
+    assert_true(list[0].address.len < sizeof told->address);
+    memcpy(told->address, list[0].address.ptr, list[0].address.len);
+    told->address[list[0].address.len] = '\0';
+    told->elected = UINT32_MAX;
+    for (uint32_t i = 0; i < count; i++) {
+        assert_int_equal(list[i].is_local, i == 0);
+        told->elected = list[i].is_elected ? i : told->elected;
+    }
+}
+
 static void a_node_is_what_it_was_told(void **state) {
     (void)state;
     char folder[TEMP_MAX];
@@ -30,7 +52,9 @@ static void a_node_is_what_it_was_told(void **state) {
     struct nodes_options options = options_in(folder);
     assert_int_equal(nodes_create(&options, &nodes, NULL), BERTH_OK);
     const struct berth_node *local = nodes_local(nodes);
-    assert_int_equal(nodes_count(nodes), 1);
+    struct told told = {0};
+    nodes_read(nodes, tell, &told);
+    assert_int_equal(told.count, 1);
     assert_int_equal(local->size, sizeof *local);
     assert_int_equal(local->is_local, 1);
     assert_int_equal(local->id.len, ID_NODE_LENGTH);
@@ -133,22 +157,6 @@ static void roles_are_names(void **state) {
     temp_remove(folder);
 }
 
-/* What a watch was told. */
-struct told {
-    uint32_t times;
-    uint32_t count;
-    char address[320];
-};
-
-static void tell(void *user, const struct berth_node *list, uint32_t count) {
-    struct told *told = user;
-    told->times++;
-    told->count = count;
-    assert_true(list[0].address.len < sizeof told->address);
-    memcpy(told->address, list[0].address.ptr, list[0].address.len);
-    told->address[list[0].address.len] = '\0';
-}
-
 static void watches_are_told_of_the_address(void **state) {
     (void)state;
     char folder[TEMP_MAX];
@@ -180,6 +188,43 @@ static void watches_are_told_of_the_address(void **state) {
     temp_remove(folder);
 }
 
+static void others_come_and_go(void **state) {
+    (void)state;
+    char folder[TEMP_MAX];
+    struct nodes *nodes = NULL;
+    struct told told = {0};
+    temp_create(folder);
+    struct nodes_options options = options_in(folder);
+    options.in_cluster = true;
+    assert_int_equal(nodes_create(&options, &nodes, NULL), BERTH_OK);
+    assert_int_equal(nodes_watch(nodes, "mine", tell, &told, NULL), BERTH_OK);
+    struct berth_str role = BERTH_STR("ml");
+    struct berth_node all[] = {{.id = BERTH_STR_INIT("other"),
+                                .name = BERTH_STR_INIT("two"),
+                                .address = BERTH_STR_INIT("10.0.0.2:9200"),
+                                .roles = &role,
+                                .role_count = 1,
+                                .is_elected = 1},
+                               *nodes_local(nodes)};
+    assert_int_equal(nodes_set_all(nodes, all, 1), BERTH_OK);
+    assert_int_equal(told.times, 1);
+    assert_int_equal(told.count, 2);
+    assert_int_equal(told.elected, 1);
+    /* The same again is no change; that this one is among them is none either. */
+    assert_int_equal(nodes_set_all(nodes, all, 2), BERTH_OK);
+    assert_int_equal(told.times, 1);
+    all[0].is_elected = 0;
+    all[1].is_elected = 1;
+    assert_int_equal(nodes_set_all(nodes, all, 2), BERTH_OK);
+    assert_int_equal(told.times, 2);
+    assert_int_equal(told.elected, 0);
+    assert_int_equal(nodes_set_all(nodes, &all[1], 1), BERTH_OK);
+    assert_int_equal(told.times, 3);
+    assert_int_equal(told.count, 1);
+    nodes_destroy(nodes);
+    temp_remove(folder);
+}
+
 static void survives_each_failed_allocation(void **state) {
     (void)state;
     char folder[TEMP_MAX];
@@ -192,6 +237,10 @@ static void survives_each_failed_allocation(void **state) {
         assert_true(code == BERTH_OK || code == BERTH_E_NO_MEMORY);
         if (!code) {
             code = nodes_watch(nodes, "mine", tell, &told, NULL);
+            assert_true(code == BERTH_OK || code == BERTH_E_NO_MEMORY);
+            struct berth_node other = *nodes_local(nodes);
+            other.id = BERTH_STR("other");
+            code = nodes_set_all(nodes, &other, 1);
             assert_true(code == BERTH_OK || code == BERTH_E_NO_MEMORY);
         }
         nodes_destroy(nodes);
@@ -207,6 +256,7 @@ int main(void) {
         cmocka_unit_test(a_directory_is_needed),
         cmocka_unit_test(roles_are_names),
         cmocka_unit_test(watches_are_told_of_the_address),
+        cmocka_unit_test(others_come_and_go),
         cmocka_unit_test(survives_each_failed_allocation),
     };
     return cmocka_run_group_tests_name("host.nodes.nodes", tests, NULL, NULL);
