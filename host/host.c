@@ -38,6 +38,7 @@ struct host {
     int lock_fd;
     struct etcd *etcd; /* NULL: this node is alone, likewise the next */
     struct cluster *cluster;
+    struct peers *peers;
     char prefix[CLUSTER_PREFIX_MAX]; /* of its keys in etcd */
     struct cluster_settings cluster_settings;
     struct nodes *nodes;
@@ -317,6 +318,7 @@ static int32_t start_threads(struct host *host, struct berth_error *error) {
     struct router_options options = {.loops = host->loops,
                                      .workers = host->workers,
                                      .security = host->security,
+                                     .peer_secrets = host->etcd ? host->secrets : NULL,
                                      .audit = host->audit_fd < 0 ? NULL : &host->audit,
                                      .audit_reads = host->node.audit_reads,
                                      .compression = host->node.compression};
@@ -372,6 +374,16 @@ static int32_t load_plugins(struct host *host, struct berth_error *error) {
     return code;
 }
 
+static int32_t start_peers(struct host *host, struct berth_error *error) {
+    struct peers_options options = {.loops = host->loops,
+                                    .nodes = host->nodes,
+                                    .secrets = host->secrets,
+                                    .log = host->log,
+                                    .tls = host->node.tls,
+                                    .ca = host->node.tls_ca};
+    return host->etcd ? peers_create(&options, &host->peers, error) : BERTH_OK;
+}
+
 static int32_t start_plugins(struct host *host, struct berth_error *error) {
     host->services = (struct plugin_services){.loops = host->loops,
                                               .workers = host->workers,
@@ -380,6 +392,7 @@ static int32_t start_plugins(struct host *host, struct berth_error *error) {
                                               .nodes = host->nodes,
                                               .store = host->store,
                                               .secrets = host->secrets,
+                                              .peers = host->peers,
                                               .log = host->log,
                                               .run_path = host->run_path};
     host->route_owner.name = NODE_SETTINGS_OWNER;
@@ -411,7 +424,8 @@ static int32_t start_plugins(struct host *host, struct berth_error *error) {
 int32_t host_create(struct settings_layer *file, struct log *log, struct host **out_host,
                     struct berth_error *error) {
     static int32_t (*const steps[])(struct host *, struct berth_error *) = {
-        start_cluster, start_data, start_nodes, start_threads, start_server, start_plugins,
+        start_cluster, start_data,  start_nodes,   start_threads,
+        start_server,  start_peers, start_plugins,
     };
     struct host *host = calloc(1, sizeof *host);
     if (!host) {
@@ -495,12 +509,14 @@ void host_destroy(struct host *host) {
     if (host->plugins) {
         plugins_stop(host->plugins, timeout);
     }
+    peers_stop(host->peers);
     if (host->workers) {
         worker_pool_stop(host->workers);
     }
     if (host->loops) {
         (void)loop_group_stop(host->loops);
     }
+    peers_destroy(host->peers);
     http_server_destroy(host->server);
     tls_context_destroy(host->tls);
     plugins_destroy(host->plugins);

@@ -4,6 +4,7 @@ import threading
 
 import pytest
 from berth_process import Berth
+from event_server import EventServer
 from model_server import ModelServer
 
 
@@ -45,5 +46,16 @@ def model_server():
         thread.start()
         yield server
         server.gate.set()
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture
+def events():
+    with EventServer() as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
+        thread.start()
+        yield server
+        server.events.put(None)
         server.shutdown()
         thread.join()

@@ -15,7 +15,7 @@ packages() {
                  libcurl4-openssl-dev libpcre2-dev libsqlite3-dev libyaml-dev zlib1g-dev python3
                  ca-certificates" ;;
     test) echo "libcmocka-dev python3-venv openssl curl make git binutils
-                nodejs npm valgrind abigail-tools" ;;
+                nodejs npm valgrind abigail-tools etcd-server" ;;
     fuzz) echo "clang-19 libclang-rt-19-dev" ;;
     bench) echo "nginx-light wrk" ;;
     style) echo "clang-format-19 clang-tidy-19" ;;

@@ -10,7 +10,7 @@ static const struct berth_str ids[] = {
     BERTH_STR_INIT(BERTH_IDENTITY_ID), BERTH_STR_INIT(BERTH_LOOP_ID),
     BERTH_STR_INIT(BERTH_WORKER_ID),   BERTH_STR_INIT(BERTH_SECRETS_ID),
     BERTH_STR_INIT(BERTH_LOG_ID),      BERTH_STR_INIT(BERTH_METRICS_ID),
-    BERTH_STR_INIT(BERTH_STATE_ID),
+    BERTH_STR_INIT(BERTH_STATE_ID),    BERTH_STR_INIT(BERTH_PEERS_ID),
 };
 #ifdef BERTH_STRICT
 #define TABLE(name) &strict_##name
@@ -19,7 +19,7 @@ static const struct berth_str ids[] = {
 #endif
 static const void *const tables[] = {
     TABLE(routes), TABLE(settings), TABLE(nodes), TABLE(store),   TABLE(identity), TABLE(loop),
-    TABLE(worker), TABLE(secrets),  TABLE(log),   TABLE(metrics), TABLE(state),
+    TABLE(worker), TABLE(secrets),  TABLE(log),   TABLE(metrics), TABLE(state),    TABLE(peers),
 };
 #undef TABLE
 _Static_assert(BASE_COUNT(ids) == BASE_COUNT(tables), "each id has its table");

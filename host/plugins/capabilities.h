@@ -9,6 +9,7 @@
 #include <berth/loop.h>
 #include <berth/metrics.h>
 #include <berth/nodes.h>
+#include <berth/peers.h>
 #include <berth/routes.h>
 #include <berth/secrets.h>
 #include <berth/settings.h>
@@ -29,6 +30,7 @@ extern const struct berth_secrets_v1 cap_secrets;
 extern const struct berth_log_v1 cap_log;
 extern const struct berth_metrics_v1 cap_metrics;
 extern const struct berth_state_v1 cap_state;
+extern const struct berth_peers_v1 cap_peers;
 
 struct berth_state_sink {
     struct generation *generation; /* who saves */

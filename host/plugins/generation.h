@@ -17,6 +17,7 @@
 #include "host/base/log.h"
 #include "host/loop/worker.h"
 #include "host/nodes/nodes.h"
+#include "host/peers/peers.h"
 #include "host/plugins/manifest.h"
 #include "host/router/router.h"
 #include "host/security/secrets.h"
@@ -32,6 +33,7 @@ struct plugin_services {
     struct nodes *nodes;
     struct store *store;
     struct secrets *secrets;
+    struct peers *peers; /* NULL: this node is alone */
     struct log *log;
     const char *run_path; /* a private directory for the copies that are loaded */
 };

@@ -20,5 +20,6 @@ extern const struct berth_secrets_v1 strict_secrets;
 extern const struct berth_log_v1 strict_log;
 extern const struct berth_metrics_v1 strict_metrics;
 extern const struct berth_state_v1 strict_state;
+extern const struct berth_peers_v1 strict_peers;
 
 #endif

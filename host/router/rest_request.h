@@ -42,6 +42,8 @@ struct berth_request {
     struct berth_str format;
     bool error_trace;
     struct security_caller *caller; /* who makes it; NULL: there are no users, or not known yet */
+    bool is_peers;                  /* another node makes it, of its own accord: it may all */
+    bool is_forwarded;              /* another node has passed it on: it goes no further */
     atomic_int state;
     berth_request_fn on_cancel;
     void *cancel_user;

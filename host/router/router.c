@@ -5,6 +5,9 @@
 #include "host/router/router.h"
 
 #include "host/router/rest_request.h"
+#include "host/security/peer_token.h"
+
+#include <berth/peers.h>
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -387,9 +390,29 @@ const struct security_caller *router_caller(const struct berth_request *request)
     return request->caller;
 }
 
+const struct berth_request_view *router_view(const struct berth_request *request) {
+    return &request->view;
+}
+
+struct route_owner *router_owner(const struct berth_request *request) {
+    return request->route->owner;
+}
+
+bool router_is_forwarded(const struct berth_request *request) {
+    return request->is_forwarded;
+}
+
 /* False where a reply was made. */
 static bool check_permission(struct berth_request *request) {
     struct berth_str permission = request->route->def.permission;
+    if (base_str_starts(permission, BERTH_STR(BERTH_INTERNAL))) {
+        if (!request->is_peers) {
+            rest_reply_plain_error(request, 403, NULL,
+                                   "[" BASE_FMT "] is for the nodes of the cluster alone",
+                                   BASE_ARG(request->view.path));
+        }
+        return request->is_peers;
+    }
     if (!request->caller || permission.len == 0 || security_may(request->caller, permission)) {
         return true;
     }
@@ -476,6 +499,37 @@ static void authenticate(struct berth_request *request) {
     admit(request, result);
 }
 
+/* Another node asks, for itself or for a user whom it knows. */
+static void admit_peer(struct berth_request *request, struct berth_str token) {
+    const struct router_options *options = &request->home->router->options;
+    struct berth_error error = BASE_ERROR_INIT;
+    struct peer_claims claims;
+    const struct peer_request asked = {request->view.method, request->view.path,
+                                       request->view.body};
+    int32_t code =
+        peer_token_check(options->peer_secrets, &asked, token, &request->arena, &claims, &error);
+    if (!code && claims.has_user && options->security) {
+        struct security_config *config = security_config_in_force(options->security);
+        const struct security_claims who = {.name = claims.name,
+                                            .backend_roles = &claims.backend_roles,
+                                            .direct_roles = &claims.roles};
+        request->caller = security_caller_create(config, &who);
+        security_config_unref(config);
+        code = request->caller ? BERTH_OK : base_error_memory(&error);
+    }
+    if (code) {
+        (void)router_reply_error(request, &error);
+        return;
+    }
+    request->is_peers = !claims.has_user && claims.asker == PEER_NODE;
+    request->is_forwarded = true;
+    if (options->security && !claims.has_user && !request->is_peers) {
+        rest_reply_unauthorized(request); /* the other node has no users, this one has */
+        return;
+    }
+    serve(request);
+}
+
 static void on_request(void *user, struct http_request *http) {
     struct router *router = user;
     struct router_loop *home = &router->loops[loop_index(http->loop)];
@@ -494,7 +548,11 @@ static void on_request(void *user, struct http_request *http) {
     request->view.method = base_cstr(http->method);
     request->view.path = http_span_view(http, http->target);
     request->view.body = base_buf_view(&http->body);
-    if (router->options.security) {
+    struct berth_str token;
+    if (router->options.peer_secrets &&
+        http_request_header(http, BERTH_STR(PEER_TOKEN_HEADER), &token)) {
+        admit_peer(request, token);
+    } else if (router->options.security) {
         authenticate(request);
     } else {
         serve(request);

@@ -22,9 +22,11 @@ struct router_options {
     struct loop_group *loops;
     struct worker_pool *workers;
     struct security *security; /* NULL: there are no users, and everything is open */
-    struct log *audit;         /* NULL: there is no audit log */
-    bool audit_reads;          /* what changes nothing stands there too */
-    bool compression;          /* gzip answers of clients that take it */
+    const struct secrets
+        *peer_secrets; /* with which other nodes show who they are; NULL: none do */
+    struct log *audit; /* NULL: there is no audit log */
+    bool audit_reads;  /* what changes nothing stands there too */
+    bool compression;  /* gzip answers of clients that take it */
 };
 
 int32_t router_create(const struct router_options *options, struct router **out_router,
@@ -60,6 +62,13 @@ int32_t router_stream_write(struct berth_request *request, struct berth_str byte
                             uint64_t *out_queued);
 int32_t router_stream_on_writable(struct berth_request *request, berth_request_fn fn, void *user);
 int32_t router_stream_close(struct berth_request *request, uint32_t complete);
+
+/* What its handler was given, and whose route it is. */
+const struct berth_request_view *router_view(const struct berth_request *request);
+struct route_owner *router_owner(const struct berth_request *request);
+
+/* Whether another node has passed it on, or makes it. */
+bool router_is_forwarded(const struct berth_request *request);
 
 /* Who makes the request; NULL where there are no users. Belongs to the request. */
 const struct security_caller *router_caller(const struct berth_request *request);

@@ -210,3 +210,44 @@ int32_t secrets_unseal(const struct secrets *secrets, struct berth_str context,
     free(bytes);
     return code;
 }
+
+/* ---- codes of messages ---- */
+
+static bool add_parts(EVP_MD_CTX *context, const struct berth_str *parts, uint32_t count) {
+    bool ok = true;
+    for (uint32_t i = 0; i < count && ok; i++) {
+        uint64_t len = parts[i].len;
+        unsigned char bytes[8];
+        for (int k = 0; k < 8; k++) {
+            bytes[k] = (unsigned char)(len >> (8 * k));
+        }
+        ok = EVP_DigestSignUpdate(context, bytes, sizeof bytes) == 1 &&
+             (!len || EVP_DigestSignUpdate(context, parts[i].ptr, BASE_LEN(parts[i])) == 1);
+    }
+    return ok;
+}
+
+static bool mac_of(const unsigned char *key, const struct berth_str *parts, uint32_t count,
+                   unsigned char out[SECRETS_MAC_SIZE]) {
+    size_t size = SECRETS_MAC_SIZE;
+    EVP_MD_CTX *context = EVP_MD_CTX_new();
+    EVP_PKEY *secret = EVP_PKEY_new_raw_private_key(EVP_PKEY_HMAC, NULL, key, KEY_SIZE);
+    bool ok = context && secret &&
+              EVP_DigestSignInit(context, NULL, EVP_sha256(), NULL, secret) == 1 &&
+              add_parts(context, parts, count) && EVP_DigestSignFinal(context, out, &size) == 1 &&
+              size == SECRETS_MAC_SIZE;
+    EVP_PKEY_free(secret);
+    EVP_MD_CTX_free(context);
+    return ok;
+}
+
+int32_t secrets_mac(const struct secrets *secrets, const char *purpose,
+                    const struct berth_str *parts, uint32_t count,
+                    unsigned char out_mac[SECRETS_MAC_SIZE]) {
+    unsigned char key[SECRETS_MAC_SIZE];
+    _Static_assert(sizeof key == KEY_SIZE, "a derived key is a key");
+    struct berth_str name = base_cstr(purpose);
+    bool ok = mac_of(secrets->key, &name, 1, key) && mac_of(key, parts, count, out_mac);
+    explicit_bzero(key, sizeof key);
+    return ok ? BERTH_OK : BERTH_E_NO_MEMORY;
+}

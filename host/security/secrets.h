@@ -28,4 +28,14 @@ int32_t secrets_unseal(const struct secrets *secrets, struct berth_str context,
                        struct berth_str sealed, struct base_buf *out_plain,
                        struct berth_error *error);
 
+#define SECRETS_MAC_SIZE 32u
+
+/*
+ * HMAC-SHA-256 of the parts, each with its length before it, under a key that is derived from the
+ * master key for a purpose.
+ */
+int32_t secrets_mac(const struct secrets *secrets, const char *purpose,
+                    const struct berth_str *parts, uint32_t count,
+                    unsigned char out_mac[SECRETS_MAC_SIZE]);
+
 #endif

@@ -67,5 +67,8 @@ const struct kit_check kit_capabilities_checks[] = {
     {"capabilities.state", 3, "it says once, and in whole, how it hands its state over",
      "give save, restore, and schemas from 1 on, of which it reads the one that it writes",
      KIT_REPLIES, check_life, KIT_BLAME_HOOKS},
+    {"capabilities.peers", 3, "what it asks of other nodes is whole",
+     "set size, the node's id, and a path that begins with a slash", KIT_REPLIES, check_life,
+     KIT_BLAME_QUESTION},
 };
 const uint32_t kit_capabilities_count = BASE_COUNT(kit_capabilities_checks);

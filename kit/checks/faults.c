@@ -176,6 +176,8 @@ const struct kit_check kit_faults_checks[] = {
     FAULT("metrics_distribution", metrics, distribution),
     FAULT("state_declare", state, declare),
     FAULT("state_append", state, append),
+    FAULT("peers_ask", peers, ask),
+    FAULT("peers_forward", peers, forward),
     {"faults.state", 5, "state that it did not save does no harm when it is handed over",
      "read what is handed over as input from outside, and refuse with INVALID what is wrong",
      ONE_REPLY " lifecycle.error_object reload.handover", check_state, 0},

@@ -11,6 +11,7 @@
 #include <berth/loop.h>
 #include <berth/metrics.h>
 #include <berth/nodes.h>
+#include <berth/peers.h>
 #include <berth/routes.h>
 #include <berth/secrets.h>
 #include <berth/settings.h>
@@ -31,7 +32,8 @@
     X(secrets, BERTH_SECRETS_ID)                                                                   \
     X(log, BERTH_LOG_ID)                                                                           \
     X(metrics, BERTH_METRICS_ID)                                                                   \
-    X(state, BERTH_STATE_ID)
+    X(state, BERTH_STATE_ID)                                                                       \
+    X(peers, BERTH_PEERS_ID)
 
 bool kit_capability_is_known(struct berth_str id);
 bool kit_capability_is_draft(struct berth_str id);

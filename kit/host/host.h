@@ -212,6 +212,7 @@ extern const struct berth_secrets_v1 kit_secrets_v1;
 extern const struct berth_log_v1 kit_log_v1;
 extern const struct berth_metrics_v1 kit_metrics_v1;
 extern const struct berth_state_v1 kit_state_v1;
+extern const struct berth_peers_v1 kit_peers_v1;
 
 bool kit_loops_open(struct kit_host *host);
 void kit_loops_close(struct kit_host *host);

@@ -25,6 +25,7 @@ enum kit_blame {
     KIT_BLAME_LOG,
     KIT_BLAME_METRICS,
     KIT_BLAME_HOOKS,
+    KIT_BLAME_QUESTION,
     /* routes */
     KIT_BLAME_ROUTE_FORM,
     KIT_BLAME_ROUTE_SIZE,

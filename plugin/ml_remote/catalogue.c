@@ -2,6 +2,7 @@
 #include "plugin/ml_remote/catalogue.h"
 
 #include "base/clock.h"
+#include "plugin/ml_remote/workers.h"
 
 #include <stdlib.h>
 
@@ -46,11 +47,15 @@ void ml_catalogue_destroy(struct ml_catalogue *catalogue) {
     free(catalogue);
 }
 
-bool ml_catalogue_belongs(struct json_value model, struct berth_str node_id) {
+bool ml_catalogue_is_deployed(struct json_value model) {
     struct json_value state = json_get(model, "model_state");
+    return json_string_is(state, BERTH_STR("DEPLOYED")) ||
+           json_string_is(state, BERTH_STR("PARTIALLY_DEPLOYED"));
+}
+
+bool ml_catalogue_belongs(struct json_value model, struct berth_str node_id) {
     struct json_value workers = json_get(model, "planning_worker_nodes");
-    if (!json_string_is(state, BERTH_STR("DEPLOYED")) &&
-        !json_string_is(state, BERTH_STR("PARTIALLY_DEPLOYED"))) {
+    if (!ml_catalogue_is_deployed(model)) {
         return false;
     }
     for (struct json_value v = json_first(workers); json_present(v); v = json_next(workers, v)) {
@@ -169,6 +174,7 @@ static void on_models(void *user, const struct berth_change *changes, uint32_t c
     JSON_DOC_AUTO doc = {0};
     for (uint32_t i = 0; i < count; i++) {
         bool ok = changes[i].document && json_parse(&doc, changes[i].document->source, 0, NULL);
+        ml_workers_follow(plugin->workers, changes[i].id, ok ? json_root(&doc) : JSON_NONE);
         follow(plugin, changes[i].id, ok ? json_root(&doc) : JSON_NONE);
         if (!changes[i].document) {
             forget_usage(plugin, changes[i].id);
@@ -259,9 +265,13 @@ struct load_call {
 
 static int32_t load_one(void *user, const struct berth_document *document) {
     struct load_call *call = user;
-    if (json_parse(&call->doc, document->source, 0, NULL) &&
-        ml_catalogue_belongs(json_root(&call->doc), base_cstr(call->plugin->catalogue->node_id))) {
-        follow(call->plugin, document->id, json_root(&call->doc));
+    if (!json_parse(&call->doc, document->source, 0, NULL)) {
+        return 0;
+    }
+    struct json_value model = json_root(&call->doc);
+    ml_workers_follow(call->plugin->workers, document->id, model);
+    if (ml_catalogue_belongs(model, base_cstr(call->plugin->catalogue->node_id))) {
+        follow(call->plugin, document->id, model);
     }
     return 0;
 }

@@ -52,6 +52,8 @@ void ml_catalogue_each(struct ml_plugin *plugin, void (*fn)(void *user, struct b
 size_t ml_catalogue_ids(struct ml_plugin *plugin, struct base_arena *arena,
                         struct berth_str **out_ids);
 
+/* Whether a document says that the model is deployed, on whatever nodes. */
+bool ml_catalogue_is_deployed(struct json_value model);
 /* Whether a document says that the model is deployed on the node. */
 bool ml_catalogue_belongs(struct json_value model, struct berth_str node_id);
 

@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "plugin/ml_remote/batch_poll.h"
+#include "plugin/ml_remote/placement.h"
 #include "plugin/ml_remote/settings.h"
 #include "plugin/ml_remote/tidy.h"
 
@@ -58,10 +59,16 @@ static void poll(struct ml_housekeeping *h, const struct ml_settings *settings) 
 static void run(void *user) {
     struct ml_housekeeping *h = user;
     struct ml_settings *settings = ml_settings_acquire(h->plugin);
-    ml_tidy_tasks(h->plugin, settings);
     ml_tidy_idle_models(h->plugin);
-    ml_tidy_models(h->plugin);
-    poll(h, settings);
+    /* The rest is one node's to do for all. */
+    if (ml_node_is_elected(h->plugin)) {
+        ml_tidy_tasks(h->plugin, settings);
+        ml_tidy_models(h->plugin);
+        if (settings->auto_redeploy) {
+            ml_tidy_plans(h->plugin);
+        }
+        poll(h, settings);
+    }
     ml_settings_release(settings);
     h->is_running = false;
 }

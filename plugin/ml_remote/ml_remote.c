@@ -13,6 +13,7 @@
 #include "plugin/ml_remote/metrics.h"
 #include "plugin/ml_remote/predict.h"
 #include "plugin/ml_remote/settings.h"
+#include "plugin/ml_remote/workers.h"
 
 #include <stdlib.h>
 
@@ -51,6 +52,7 @@ static int32_t get_capabilities(struct ml_plugin *plugin, struct berth_error *er
         /* Without these nobody is told the figures, and the next generation begins anew. */
         plugin->metrics = get_optional(plugin, BERTH_STR(BERTH_METRICS_ID));
         plugin->state = get_optional(plugin, BERTH_STR(BERTH_STATE_ID));
+        plugin->peers = get_optional(plugin, BERTH_STR(BERTH_PEERS_ID));
     }
     return code;
 }
@@ -59,6 +61,7 @@ static void destroy(void *user) {
     struct ml_plugin *plugin = user;
     ml_handover_destroy(plugin->handover);
     ml_catalogue_destroy(plugin->catalogue);
+    ml_workers_destroy(plugin->workers);
     ml_housekeeping_destroy(plugin->housekeeping);
     ml_settings_release(plugin->settings);
     (void)pthread_mutex_destroy(&plugin->settings_lock);
@@ -90,6 +93,7 @@ static int32_t create(const struct berth_host *host, void **out_plugin, struct b
     int32_t code = plugin->gate && plugin->upstreams ? get_capabilities(plugin, error)
                                                      : base_error_memory(error);
     code = code ? code : ml_catalogue_create(plugin, &plugin->catalogue, error);
+    code = code ? code : ml_workers_create(plugin, &plugin->workers, error);
     code = code ? code : ml_housekeeping_create(plugin, &plugin->housekeeping, error);
     if (code) {
         destroy(plugin);
@@ -226,6 +230,7 @@ static const struct berth_capability_need capabilities[] = {
     {BERTH_STR_INIT(BERTH_LOG_ID), BERTH_NEED_REQUIRED, 0},
     {BERTH_STR_INIT(BERTH_METRICS_ID), BERTH_NEED_OPTIONAL, 0},
     {BERTH_STR_INIT(BERTH_STATE_ID), BERTH_NEED_OPTIONAL, 0},
+    {BERTH_STR_INIT(BERTH_PEERS_ID), BERTH_NEED_OPTIONAL, 0},
 };
 
 BERTH_EXPORT const struct berth_plugin_descriptor berth_plugin = {

@@ -25,6 +25,11 @@ static int32_t look_up(struct ml_call *call, struct json_value list,
                        struct ml_node_choice *choice) {
     BASE_BUF_AUTO unknown;
     base_buf_init(&unknown, BASE_BUF_MAX_DEFAULT);
+    choice->list.ids =
+        base_arena_array(&call->arena, json_count(list) + 1, sizeof *choice->list.ids);
+    if (!choice->list.ids) {
+        return base_error_memory(&call->error);
+    }
     for (struct json_value v = json_first(list); json_present(v); v = json_next(list, v)) {
         struct berth_str id;
         if (!json_is(v, JSON_STRING)) {
@@ -34,8 +39,9 @@ static int32_t look_up(struct ml_call *call, struct json_value list,
             return base_error_memory(&call->error);
         }
         struct ml_node_seen seen = ml_node_see(call->plugin, id);
-        choice->has_local = choice->has_local || seen.is_local;
-        if (!seen.is_there) {
+        if (seen.is_there) {
+            choice->list.ids[choice->list.count++] = id;
+        } else {
             base_buf_cstr(&unknown, unknown.len ? ", " : "");
             base_buf_str(&unknown, id);
         }

@@ -5,11 +5,11 @@
 #ifndef ML_REMOTE_NODE_CHOICE_H
 #define ML_REMOTE_NODE_CHOICE_H
 
-#include "plugin/ml_remote/documents.h"
+#include "plugin/ml_remote/placement.h"
 
 struct ml_node_choice {
     bool is_given;            /* node_ids names at least one node */
-    bool has_local;           /* this node is among them */
+    struct ml_node_list list; /* those of them that there are; in the call's arena */
     struct berth_str unknown; /* ids of no node, joined by commas; in the call's arena */
 };
 

@@ -10,6 +10,7 @@
 #include <berth/loop.h>
 #include <berth/metrics.h>
 #include <berth/nodes.h>
+#include <berth/peers.h>
 #include <berth/plugin.h>
 #include <berth/routes.h>
 #include <berth/secrets.h>
@@ -30,6 +31,7 @@
 struct ml_settings;
 struct ml_http_client;
 struct ml_catalogue;
+struct ml_workers;
 struct ml_ask;
 struct ml_housekeeping;
 struct ml_handover;
@@ -49,6 +51,7 @@ struct ml_plugin {
     const struct berth_log_v1 *log;
     const struct berth_metrics_v1 *metrics; /* NULL: the host has none */
     const struct berth_state_v1 *state;     /* NULL: the host has none */
+    const struct berth_peers_v1 *peers;     /* NULL: the host has none */
 
     /* The settings in force; ml_settings_acquire takes a reference. */
     pthread_mutex_t settings_lock;
@@ -80,6 +83,8 @@ struct ml_plugin {
 
     /* The models that are deployed on this node: plugin/ml_remote/catalogue.h. */
     struct ml_catalogue *catalogue;
+    /* Those on other nodes, and which: plugin/ml_remote/workers.h. */
+    struct ml_workers *workers;
 
     /* What workers did, under its lock. */
     pthread_mutex_t usages_lock;

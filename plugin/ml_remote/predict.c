@@ -315,6 +315,41 @@ static int32_t send(struct ml_predict *p, struct ml_loop_model *model) {
 
 static void begin(struct ml_predict *p, bool may_deploy);
 
+/* Another node has answered, or it is gone and the next is tried. */
+static void on_forwarded(void *user, int32_t code) {
+    struct ml_predict *p = user;
+    ml_workers_end(p->plugin->workers, p->node_id);
+    if (code != BERTH_E_UNAVAILABLE) {
+        ml_predict_destroy(p);
+    } else {
+        begin(p, !p->was_deployed);
+    }
+}
+
+/* Has another node answer that has the model; false: none can be asked. */
+static bool send_elsewhere(struct ml_predict *p) {
+    struct ml_plugin *plugin = p->plugin;
+    enum ml_dispatch dispatch = p->loop->settings->least_load ? ML_LEAST_LOAD : ML_ROUND_ROBIN;
+    if (!plugin->peers || !ml_workers_has(plugin->workers, p->model_id)) {
+        return false;
+    }
+    p->turn = p->tried ? p->turn : ml_workers_turn(plugin->workers);
+    while (
+        ml_workers_choose(plugin->workers, p->model_id, dispatch, p->turn, p->tried, p->node_id)) {
+        p->tried++;
+        ml_workers_begin(plugin->workers, p->node_id);
+        int32_t code = plugin->peers->forward(p->request, base_cstr(p->node_id), on_forwarded, p);
+        if (!code) {
+            return true;
+        }
+        ml_workers_end(plugin->workers, p->node_id);
+        if (code != BERTH_E_NOT_FOUND) {
+            return false;
+        }
+    }
+    return false;
+}
+
 static void after_deploy(void *user, uint32_t index, void *context) {
     struct ml_predict *p = user;
     (void)index;
@@ -325,6 +360,8 @@ static void after_deploy(void *user, uint32_t index, void *context) {
     } else if (p->deploy_code) {
         ml_predict_fail(p);
     } else {
+        p->was_deployed = true;
+        p->tried = 0; /* they may be others now */
         begin(p, false);
     }
 }
@@ -370,6 +407,8 @@ static void begin(struct ml_predict *p, bool may_deploy) {
                        p->view->received_ns);
         code = check_model(p);
         code = code ? code : send(p, model);
+    } else if (send_elsewhere(p)) {
+        return;
     } else if (may_deploy) {
         int32_t refused = p->plugin->worker->submit(p->plugin->host, deploy, p);
         code = refused ? base_error(&p->error, refused,
@@ -377,7 +416,8 @@ static void begin(struct ml_predict *p, bool may_deploy) {
                        : BERTH_OK;
     } else {
         code = base_error(&p->error, BERTH_E_UNAVAILABLE,
-                          "the model [" BASE_FMT "] was undeployed while it was being deployed",
+                          "no node that has the model [" BASE_FMT "] answers, or it was undeployed "
+                          "meanwhile",
                           BASE_ARG(p->model_id));
     }
     if (code) {

@@ -10,6 +10,7 @@
 #include "plugin/ml_remote/exchange.h"
 #include "plugin/ml_remote/input.h"
 #include "plugin/ml_remote/output.h"
+#include "plugin/ml_remote/workers.h"
 
 /* Predictions that a loop keeps for reuse. */
 #define ML_KEPT_PREDICTS 256u
@@ -53,7 +54,11 @@ struct ml_predict {
     struct base_buf out;
     char tail[ML_OUTPUT_TAIL_MAX];
     int32_t deploy_code;
-    struct berth_timer *timer; /* until the tokens have come that are taken */
+    bool was_deployed; /* a worker has looked to that, which it does once */
+    uint32_t turn;                /* with which its nodes are tried, where it is sent to another */
+    uint32_t tried;               /* of them */
+    char node_id[ML_NODE_ID_MAX]; /* to which it was sent */
+    struct berth_timer *timer;    /* until the tokens have come that are taken */
     bool is_queued;
     uint64_t queued_ns; /* how long that was */
     struct ml_track track;

@@ -250,7 +250,7 @@ int32_t ml_register_model(struct ml_call *call) {
         /* The model is registered, whatever becomes of this; the model's state tells. */
         struct ml_deployment deployment;
         struct berth_error ignored = BASE_ERROR_INIT;
-        const struct ml_plan plan = {.model_id = r.model_id, .to_all = true};
+        const struct ml_plan plan = {.model_id = r.model_id};
         (void)ml_deploy(call->plugin, call->settings, &plan, &deployment, &ignored);
     }
     json_open_object(&call->out);

@@ -28,6 +28,14 @@ struct row {
 #define ON_WORKER(method, path, action, body, fn, ...)                                             \
     ROW(method, path, action, body, fn, NULL, __VA_ARGS__)
 #define ON_LOOP(method, path, action, body, fn) ROW(method, path, action, body, NULL, fn, NULL)
+/* What other nodes of the cluster ask. */
+#define OF_NODES(path, action, fn)                                                                 \
+    {                                                                                              \
+        "POST", "/_plugins/_ml/_nodes" path, BERTH_INTERNAL "ml/" action, BERTH_BODY_ALLOWED, fn,  \
+            NULL, {                                                                                \
+            NULL                                                                                   \
+        }                                                                                          \
+    }
 #define NO_BODY BERTH_BODY_NONE
 #define BODY BERTH_BODY_ALLOWED
 
@@ -105,6 +113,8 @@ static const struct row rows[] = {
     ON_WORKER("DELETE", "/controllers/{model_id}", "controllers/delete", NO_BODY,
               ml_delete_controller, NULL),
     ON_WORKER("GET", "/config/{config_id}", "config/get", NO_BODY, ml_get_config, NULL),
+
+    OF_NODES("/_try", "try", ml_try_model),
 };
 
 /*

@@ -307,6 +307,10 @@ static int32_t make_snapshot(struct ml_plugin *plugin, const struct berth_settin
     s->controller_enabled = get_bool(plugin, view, KEY("controller_enabled"));
     s->stream_enabled = get_bool(plugin, view, KEY("stream_enabled"));
     s->auto_deploy = get_bool(plugin, view, KEY("model_auto_deploy.enable"));
+    s->auto_redeploy = get_bool(plugin, view, KEY("model_auto_redeploy.enable"));
+    struct berth_str policy = {NULL, 0};
+    (void)plugin->settings_api->get_text(view, BERTH_STR(KEY("task_dispatch_policy")), &policy);
+    s->least_load = base_str_is(policy, "least_load");
     read_task_settings(plugin, view, s);
     read_remote_settings(plugin, view, s);
     s->monitoring_request_count = (uint32_t)get_int(plugin, view, KEY("monitoring_request_count"));

@@ -25,6 +25,8 @@ struct ml_settings {
     bool model_access_control;
     bool allow_custom_deployment_plan;
     bool auto_deploy;
+    bool auto_redeploy;
+    bool least_load; /* of several nodes with a model, the one with the least to do is asked */
     bool stream_enabled;
     bool controller_enabled;
     int64_t max_register_tasks;

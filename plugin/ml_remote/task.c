@@ -77,13 +77,16 @@ int32_t ml_task_make(struct ml_plugin *plugin, struct base_arena *arena, const s
         json_member_cstr(&source, "input_type", "REMOTE");
     }
     json_key(&source, "worker_node");
-    json_open_array(&source);
-    json_put_string(&source, node_id);
-    json_close_array(&source);
+    if (task->nodes.len) {
+        json_put_raw(&source, task->nodes);
+    } else {
+        json_put_strings(&source, &node_id, 1);
+    }
     json_member_u64(&source, "create_time", now);
     json_member_u64(&source, "last_update_time", now);
-    if (task->error.len) {
-        struct berth_str error = ml_task_error(plugin, arena, task->error);
+    if (task->error.len || task->errors.len) {
+        struct berth_str error = task->errors.len ? ml_quote(arena, task->errors)
+                                                  : ml_task_error(plugin, arena, task->error);
         json_member_raw(&source, "error", error);
         memory = error.ptr != NULL;
     }

@@ -9,9 +9,13 @@
 
 struct ml_task {
     const char *type;  /* REGISTER_MODEL, DEPLOY_MODEL, BATCH_PREDICTION */
-    const char *state; /* COMPLETED, FAILED, RUNNING */
+    const char *state; /* COMPLETED, COMPLETED_WITH_ERROR, FAILED, RUNNING */
     struct berth_str model_id;
     struct berth_str error; /* of a failed one: why, on this node; empty: none */
+    /* The nodes that worked, an array, and {"node": "why"} of those that failed; empty: this one,
+     * and error. */
+    struct berth_str nodes;
+    struct berth_str errors;
     bool is_async;
     struct berth_str remote_job; /* of a batch prediction: an object; empty: none */
 };

@@ -16,6 +16,9 @@ void ml_tidy_idle_models(struct ml_plugin *plugin);
 /* Documents of models say on how many nodes they are, as it is. */
 void ml_tidy_models(struct ml_plugin *plugin);
 
+/* Models that are to be on all nodes are deployed on those that have come. */
+void ml_tidy_plans(struct ml_plugin *plugin);
+
 /* Logs what was done about a document; subject: "task_id" or "model_id". */
 struct ml_tidied {
     uint32_t level;

@@ -6,6 +6,7 @@
 #include "plugin/ml_remote/deploy.h"
 #include "plugin/ml_remote/found.h"
 #include "plugin/ml_remote/node_choice.h"
+#include "plugin/ml_remote/workers.h"
 
 #include <stdio.h>
 
@@ -37,10 +38,11 @@ void ml_tidy_idle_models(struct ml_plugin *plugin) {
     base_arena_init(&arena, 4096);
     size_t count = ml_catalogue_ids(plugin, &arena, &ids);
     for (size_t i = 0; i < count; i++) {
-        bool was_deployed = false;
+        struct ml_node_list taken;
         struct berth_error error = BASE_ERROR_INIT;
-        if (is_idle(plugin, ids[i])) {
-            int32_t code = ml_undeploy(plugin, ids[i], ML_UNDEPLOY_FROM_ALL, &was_deployed, &error);
+        /* Of one that others have as well they may know better; see docs/operations/cluster.md. */
+        if (is_idle(plugin, ids[i]) && !ml_workers_has(plugin->workers, ids[i])) {
+            int32_t code = ml_undeploy(plugin, ids[i], NULL, &arena, &taken, &error);
             report(plugin, code ? BERTH_LOG_ERROR : BERTH_LOG_INFO,
                    code ? "model_not_undeployed" : "model_expired", ids[i],
                    code ? error.message : "unused for longer than its model_ttl_minutes");
@@ -143,6 +145,63 @@ static int32_t correct(struct ml_plugin *plugin, struct berth_str id, struct bas
     code = verdict.is_right ? BERTH_OK : write_verdict(plugin, &model, &verdict, arena, error);
     base_buf_deinit(&verdict.workers.nodes);
     return code;
+}
+
+/* ---- plans that have come to other nodes ---- */
+
+/* Whether a model that is to be on all nodes is not planned for one that may run it. */
+static bool misses_a_node(struct ml_plugin *plugin, const struct ml_settings *settings,
+                          struct json_value model, struct base_arena *arena) {
+    struct ml_node_list eligible;
+    struct json_value planned = json_get(model, "planning_worker_nodes");
+    if (!json_is(json_get(model, "deploy_to_all_nodes"), JSON_TRUE) ||
+        ml_nodes_eligible(plugin, settings, NULL, arena, &eligible)) {
+        return false;
+    }
+    for (uint32_t i = 0; i < eligible.count; i++) {
+        bool is_planned = false;
+        for (struct json_value v = json_first(planned); json_present(v);
+             v = json_next(planned, v)) {
+            is_planned = is_planned || json_string_is(v, eligible.ids[i]);
+        }
+        if (!is_planned) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void replan_one(void *user, struct berth_str id, struct json_value source) {
+    struct ml_plugin *plugin = user;
+    struct ml_settings *settings = ml_settings_acquire(plugin);
+    struct ml_deployment deployment;
+    struct berth_error error = BASE_ERROR_INIT;
+    BASE_ARENA_AUTO arena;
+    base_arena_init(&arena, 1024);
+    if (misses_a_node(plugin, settings, source, &arena)) {
+        const struct ml_plan plan = {.model_id = id};
+        int32_t code = ml_deploy(plugin, settings, &plan, &deployment, &error);
+        report(plugin, code ? BERTH_LOG_WARN : BERTH_LOG_INFO,
+               code ? "model_not_redeployed" : "model_redeployed", id,
+               code ? error.message : "a node has come that may run it");
+    }
+    ml_settings_release(settings);
+}
+
+void ml_tidy_plans(struct ml_plugin *plugin) {
+    struct berth_error error = BASE_ERROR_INIT;
+    uint32_t count = 0;
+    const struct ml_finding finding = {
+        .kind = ML_MODEL,
+        .query =
+            BERTH_STR("{\"bool\":{\"filter\":[{\"terms\":{\"model_state\":[\"DEPLOYED\","
+                      "\"PARTIALLY_DEPLOYED\"]}},{\"term\":{\"deploy_to_all_nodes\":true}}]}}"),
+        .sort = "last_updated_time",
+        .max = MODELS_MAX};
+    int32_t code = ml_find(plugin, &finding, replan_one, plugin, &count, &error);
+    if (code) {
+        report(plugin, BERTH_LOG_ERROR, "models_not_redeployed", base_str("", 0), error.message);
+    }
 }
 
 static void correct_one(void *user, struct berth_str id, struct json_value source) {

@@ -25,6 +25,7 @@ LAYERS = [
     {"etcd"},
     {"store"},
     {"cluster"},
+    {"peers"},
     {"plugins"},
     {"admin"},
     {"rest"},

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "plugin/ml_remote/settings.h"
+#include "plugin/ml_remote/workers.h"
 
 /* The host is the first member of its struct. */
 static struct fake_host *fake(const struct berth_host *host) {
@@ -587,6 +588,7 @@ void fake_host_init(struct fake_host *h) {
     /* NULL where a test has that allocation fail: such a test makes no exchange. */
     p->gate = ml_gate_create();
     p->upstreams = ml_upstreams_create();
+    (void)ml_workers_create(p, &p->workers, NULL);
 }
 
 void fake_host_deinit(struct fake_host *h) {
@@ -596,6 +598,7 @@ void fake_host_deinit(struct fake_host *h) {
     base_buf_deinit(&h->search_body);
     ml_usages_deinit(&h->plugin.usages);
     ml_upstreams_destroy(h->plugin.upstreams);
+    ml_workers_destroy(h->plugin.workers);
     ml_gate_unref(h->plugin.gate);
     ml_settings_release(h->plugin.settings);
     base_arena_deinit(&h->plugin.arena);

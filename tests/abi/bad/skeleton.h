@@ -14,6 +14,7 @@
 #include <berth/loop.h>
 #include <berth/metrics.h>
 #include <berth/nodes.h>
+#include <berth/peers.h>
 #include <berth/plugin.h>
 #include <berth/routes.h>
 #include <berth/secrets.h>
@@ -61,7 +62,8 @@ struct good {
     const struct berth_secrets_v1 *secrets;
     const struct berth_log_v1 *log;         /* optional: may be NULL */
     const struct berth_metrics_v1 *metrics; /* optional likewise */
-    const struct berth_state_v1 *state;     /* optional likewise */
+    const struct berth_peers_v1 *peers;
+    const struct berth_state_v1 *state; /* optional likewise */
     struct good_loop *loops[GOOD_LOOPS_MAX];
     _Atomic int64_t limit;
     _Atomic uint32_t requests;
@@ -514,6 +516,7 @@ static int32_t get_all(struct good *good, struct berth_error *error) {
     const void *log = NULL;
     const void *metrics = NULL;
     const void *state = NULL;
+    const void *peers = NULL;
     for (size_t i = 0; i < sizeof wanted / sizeof wanted[0]; i++) {
         const void **table = (const void **)(uintptr_t)wanted[i].table;
         int32_t code = good->host->get_capability(good->host, wanted[i].id, table, error);
@@ -531,6 +534,10 @@ static int32_t get_all(struct good *good, struct berth_error *error) {
     if (good->host->get_capability(good->host, BERTH_STR(BERTH_STATE_ID), &state, NULL) ==
         BERTH_OK) {
         good->state = state;
+    }
+    if (good->host->get_capability(good->host, BERTH_STR(BERTH_PEERS_ID), &peers, NULL) ==
+        BERTH_OK) {
+        good->peers = peers;
     }
     return BERTH_OK;
 }
@@ -726,6 +733,7 @@ static const struct berth_capability_need needs[] = {
 #endif
     {BERTH_STR_INIT(BERTH_METRICS_ID), BERTH_NEED_OPTIONAL, 0},
     {BERTH_STR_INIT(BERTH_STATE_ID), BERTH_NEED_OPTIONAL, 0},
+    {BERTH_STR_INIT(BERTH_PEERS_ID), BERTH_NEED_OPTIONAL, 0},
     GOOD_ALSO_NEEDS};
 
 extern BERTH_EXPORT GOOD_CONST struct grown_descriptor exported __asm__(GOOD_SYMBOL);

@@ -568,7 +568,7 @@ static void only_what_the_descriptor_names_is_granted(void **state) {
     struct generation *g = &f->generation;
     make_generation(f, BERTH_STATE_LOADED);
     struct manifest_offer offer = capabilities_offer();
-    assert_int_equal(offer.count, 11);
+    assert_int_equal(offer.count, 12);
     for (uint32_t i = 0; i < offer.count; i++) {
         const void *table = NULL;
         struct berth_error error = BASE_ERROR_INIT;

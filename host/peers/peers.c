@@ -1,0 +1,310 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "host/peers/peers_internal.h"
+
+#include "base/clock.h"
+#include "base/curl/curl_late.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#define OWNER "peers"
+/* An answer between nodes. */
+#define ANSWER_MAX ((size_t)64 << 20)
+
+/* ---- where nodes are ---- */
+
+struct find_call {
+    struct berth_str id;
+    char *address;
+    bool found;
+};
+
+static void find_node(void *user, const struct berth_node *nodes, uint32_t count) {
+    struct find_call *call = user;
+    for (uint32_t i = 0; i < count; i++) {
+        if (!nodes[i].is_local && base_str_eq(nodes[i].id, call->id) &&
+            nodes[i].address.len < PEERS_ADDRESS_MAX) {
+            memcpy(call->address, nodes[i].address.ptr, BASE_LEN(nodes[i].address));
+            call->address[nodes[i].address.len] = '\0';
+            call->found = true;
+        }
+    }
+}
+
+bool peers_find(struct peers *peers, struct berth_str node_id,
+                char out_address[PEERS_ADDRESS_MAX]) {
+    struct find_call call = {.id = node_id, .address = out_address};
+    nodes_read(peers->options.nodes, find_node, &call);
+    return call.found;
+}
+
+/* ---- one request ---- */
+
+int32_t peer_call_prepare(struct peers *peers, struct peer_call *call, CURL *easy,
+                          const char *address, const struct peer_request *request,
+                          const struct berth_user *user, enum peer_asker asker) {
+    static char type[] = "Content-Type: application/json";
+    static char expect[] = "Expect:";
+    char method[16];
+    int len = snprintf(call->url, sizeof call->url, "%s://%s" BASE_FMT,
+                       peers->options.tls ? "https" : "http", address, BASE_ARG(request->path));
+    base_buf_init(&call->token, 262144);
+    base_buf_cstr(&call->token, PEER_TOKEN_HEADER ": ");
+    int32_t code = len >= (int)sizeof call->url ? BERTH_E_TOO_LARGE
+                                                : peer_token_make(peers->options.secrets, request,
+                                                                  user, asker, &call->token);
+    base_buf_char(&call->token, '\0');
+    if (code || call->token.error) {
+        return code ? code : BERTH_E_NO_MEMORY;
+    }
+    call->headers[0] = (struct curl_slist){expect, &call->headers[1]};
+    call->headers[1] =
+        (struct curl_slist){call->token.ptr, request->body.len ? &call->headers[2] : NULL};
+    call->headers[2] = (struct curl_slist){type, NULL};
+    (void)snprintf(method, sizeof method, BASE_FMT, BASE_ARG(request->method));
+    bool ok = curl_easy_setopt(easy, CURLOPT_URL, call->url) == CURLE_OK;
+    if (request->body.len || base_str_is(request->method, "POST")) {
+        (void)curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body.len);
+        (void)curl_easy_setopt(easy, CURLOPT_POSTFIELDS,
+                               request->body.len ? request->body.ptr : "");
+    }
+    ok = ok && curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, method) == CURLE_OK;
+    (void)curl_easy_setopt(easy, CURLOPT_HTTPHEADER, call->headers);
+    (void)curl_easy_setopt(easy, CURLOPT_PROXY, "");
+    (void)curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+    (void)curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+    (void)curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, PEERS_CONNECT_MS);
+    (void)curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
+    if (peers->ca[0]) {
+        ok = ok && curl_easy_setopt(easy, CURLOPT_CAINFO, peers->ca) == CURLE_OK;
+    }
+    return ok ? BERTH_OK : BERTH_E_NO_MEMORY;
+}
+
+void peer_call_deinit(struct peer_call *call) {
+    base_buf_deinit(&call->token);
+}
+
+/* ---- asking and waiting ---- */
+
+/* Kept connections of one who waits. */
+struct asker {
+    struct asker *next;
+    CURLM *multi;
+};
+
+struct question {
+    CURL *easy;
+    struct peer_call call;
+    struct base_buf answer;
+    CURLcode result;
+    const char *why; /* it was not sent */
+    bool is_done;
+};
+
+static struct asker *take_asker(struct peers *peers) {
+    (void)pthread_mutex_lock(&peers->lock);
+    struct asker *asker = peers->askers;
+    if (asker) {
+        peers->askers = asker->next;
+    }
+    (void)pthread_mutex_unlock(&peers->lock);
+    if (!asker) {
+        asker = calloc(1, sizeof *asker);
+        if (asker) {
+            asker->multi = curl_multi_init();
+        }
+        if (asker && !asker->multi) {
+            free(asker);
+            asker = NULL;
+        }
+    }
+    return asker;
+}
+
+static void give_asker(struct peers *peers, struct asker *asker) {
+    (void)pthread_mutex_lock(&peers->lock);
+    asker->next = peers->askers;
+    peers->askers = asker;
+    (void)pthread_mutex_unlock(&peers->lock);
+}
+
+static size_t keep(char *bytes, size_t size, size_t count, void *user) {
+    struct base_buf *out = user;
+    base_buf_append(out, bytes, size * count);
+    return out->error ? 0 : size * count;
+}
+
+static int32_t begin_question(struct peers *peers, struct asker *asker,
+                              const struct berth_peer_question *asked, struct question *q) {
+    char address[PEERS_ADDRESS_MAX];
+    base_buf_init(&q->answer, ANSWER_MAX);
+    if (!peers_find(peers, asked->node_id, address)) {
+        q->why = "there is no such node";
+        return BERTH_OK;
+    }
+    q->easy = curl_easy_init();
+    const struct peer_request request = {BERTH_STR("POST"), asked->path, asked->body};
+    int32_t code =
+        q->easy ? peer_call_prepare(peers, &q->call, q->easy, address, &request, NULL, PEER_NODE)
+                : BERTH_E_NO_MEMORY;
+    if (code) {
+        return code;
+    }
+    (void)curl_easy_setopt(q->easy, CURLOPT_PRIVATE, q);
+    (void)curl_easy_setopt(q->easy, CURLOPT_WRITEFUNCTION, keep);
+    (void)curl_easy_setopt(q->easy, CURLOPT_WRITEDATA, &q->answer);
+    return curl_multi_add_handle(asker->multi, q->easy) == CURLM_OK ? BERTH_OK : BERTH_E_NO_MEMORY;
+}
+
+static void note_done(struct asker *asker) {
+    CURLMsg *message;
+    int left = 0;
+    while ((message = curl_multi_info_read(asker->multi, &left))) {
+        struct question *q = NULL;
+        if (message->msg == CURLMSG_DONE) {
+            (void)curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, (char **)&q);
+            q->result = message->data.result;
+            q->is_done = true;
+        }
+    }
+}
+
+static void wait_for_answers(struct asker *asker, uint64_t timeout_ms) {
+    uint64_t end = base_monotonic_ns() + timeout_ms * BASE_NS_PER_MS;
+    int running = 1;
+    while (running) {
+        if (curl_multi_perform(asker->multi, &running) != CURLM_OK) {
+            break;
+        }
+        note_done(asker);
+        uint64_t now = base_monotonic_ns();
+        if (!running || now >= end) {
+            break;
+        }
+        (void)curl_multi_poll(asker->multi, NULL, 0, (int)((end - now) / BASE_NS_PER_MS) + 1, NULL);
+    }
+    note_done(asker);
+}
+
+static void tell(const struct question *q, uint32_t number, berth_peer_answer_fn fn, void *user) {
+    struct berth_peer_answer answer = {.size = sizeof answer};
+    long status = 0;
+    if (q->easy && q->is_done && q->result == CURLE_OK) {
+        (void)curl_easy_getinfo(q->easy, CURLINFO_RESPONSE_CODE, &status);
+        answer.status = (uint32_t)status;
+        answer.body = base_buf_view(&q->answer);
+    } else {
+        answer.body = base_cstr(q->why       ? q->why
+                                : q->is_done ? curl_easy_strerror(q->result)
+                                             : "it did not answer in time");
+    }
+    fn(user, number, &answer);
+}
+
+int32_t peers_ask(struct peers *peers, const struct berth_peer_question *questions, uint32_t count,
+                  uint64_t timeout_ms, berth_peer_answer_fn fn, void *user,
+                  struct berth_error *error) {
+    if (count > BERTH_PEER_QUESTIONS_MAX || !fn) {
+        return base_error(error, BERTH_E_INVALID,
+                          "up to %u questions are asked at once, with a "
+                          "function for the answers",
+                          BERTH_PEER_QUESTIONS_MAX);
+    }
+    struct asker *asker = take_asker(peers);
+    struct question *asked = calloc(count + 1u, sizeof *asked);
+    int32_t code = asker && asked ? BERTH_OK : BERTH_E_NO_MEMORY;
+    for (uint32_t i = 0; i < count && !code; i++) {
+        code = begin_question(peers, asker, &questions[i], &asked[i]);
+    }
+    if (!code) {
+        wait_for_answers(asker, timeout_ms);
+        for (uint32_t i = 0; i < count; i++) {
+            tell(&asked[i], i, fn, user);
+        }
+    }
+    for (uint32_t i = 0; asked && i < count; i++) {
+        if (asked[i].easy) {
+            (void)curl_multi_remove_handle(asker->multi, asked[i].easy);
+            curl_easy_cleanup(asked[i].easy);
+        }
+        peer_call_deinit(&asked[i].call);
+        base_buf_deinit(&asked[i].answer);
+    }
+    free(asked);
+    if (asker) {
+        give_asker(peers, asker);
+    }
+    return code ? base_error_memory(error) : BERTH_OK;
+}
+
+/* ---- nodes that go ---- */
+
+static void check_loop(struct loop *loop, void *arg) {
+    struct peers *peers = arg;
+    peer_loop_check(&peers->loops[loop_index(loop)]);
+}
+
+static void on_nodes(void *user, const struct berth_node *nodes, uint32_t count) {
+    struct peers *peers = user;
+    (void)nodes;
+    (void)count;
+    if (!peers->is_stopped) {
+        loop_run_on_all(peers->options.loops, check_loop, peers);
+    }
+}
+
+/* ---- creation ---- */
+
+int32_t peers_create(const struct peers_options *options, struct peers **out_peers,
+                     struct berth_error *error) {
+    if (!base_curl_load()) {
+        return base_error(error, BERTH_E_UNSUPPORTED,
+                          "a cluster needs libcurl (Debian's package libcurl4)");
+    }
+    struct peers *peers = calloc(1, sizeof *peers);
+    if (!peers) {
+        return base_error_memory(error);
+    }
+    peers->options = *options;
+    (void)snprintf(peers->ca, sizeof peers->ca, BASE_FMT, BASE_ARG(options->ca));
+    (void)pthread_mutex_init(&peers->lock, NULL);
+    for (uint32_t i = 0; i < loop_group_count(options->loops); i++) {
+        peers->loops[i] =
+            (struct peer_loop){.peers = peers, .loop = loop_group_at(options->loops, i)};
+    }
+    int32_t code = nodes_watch(options->nodes, OWNER, on_nodes, peers, error);
+    if (code) {
+        peers_destroy(peers);
+        return code;
+    }
+    *out_peers = peers;
+    return BERTH_OK;
+}
+
+static void close_loop(struct loop *loop, void *arg) {
+    struct peers *peers = arg;
+    peer_loop_close(&peers->loops[loop_index(loop)]);
+}
+
+void peers_stop(struct peers *peers) {
+    if (peers) {
+        peers->is_stopped = true;
+        nodes_unwatch(peers->options.nodes, OWNER);
+        loop_run_on_all(peers->options.loops, close_loop, peers);
+    }
+}
+
+void peers_destroy(struct peers *peers) {
+    if (!peers) {
+        return;
+    }
+    while (peers->askers) {
+        struct asker *next = peers->askers->next;
+        (void)curl_multi_cleanup(peers->askers->multi);
+        free(peers->askers);
+        peers->askers = next;
+    }
+    (void)pthread_mutex_destroy(&peers->lock);
+    free(peers);
+}

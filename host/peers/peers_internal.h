@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What peers.c (set-up, asking) and forward.c share.
+ */
+#ifndef HOST_PEERS_PEERS_INTERNAL_H
+#define HOST_PEERS_PEERS_INTERNAL_H
+
+#include <curl/curl.h>
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "host/peers/peers.h"
+#include "host/security/peer_token.h"
+
+/* For a connection: a node that is there takes a millisecond. */
+#define PEERS_CONNECT_MS 1000L
+#define PEERS_URL_MAX 2048u
+#define PEERS_ADDRESS_MAX 300u
+#define PEERS_ID_MAX 64u
+
+struct forward;
+
+/* What a loop has under way; made with the first. */
+struct peer_loop {
+    struct peers *peers;
+    struct loop *loop;
+    CURLM *multi; /* NULL: nothing was forwarded yet */
+    uv_timer_t timer;
+    bool is_closed;
+    bool is_acting; /* libcurl is running, in whose callbacks nothing can be ended */
+    struct forward *first;
+};
+
+struct peers {
+    struct peers_options options;
+    char ca[PEERS_URL_MAX];
+    pthread_mutex_t lock;
+    struct asker *askers; /* free ones; under lock */
+    _Atomic bool is_stopped;
+    struct peer_loop loops[LOOPS_MAX];
+};
+
+/* Where a node is; false: it is none, or this one. */
+bool peers_find(struct peers *peers, struct berth_str node_id, char out_address[PEERS_ADDRESS_MAX]);
+
+/* Headers and address of one request; as long as its transfer. */
+struct peer_call {
+    char url[PEERS_URL_MAX];
+    struct base_buf token;
+    struct curl_slist headers[3];
+};
+
+/* Sets up a transfer: POST or another method, with the token. */
+int32_t peer_call_prepare(struct peers *peers, struct peer_call *call, CURL *easy,
+                          const char *address, const struct peer_request *request,
+                          const struct berth_user *user, enum peer_asker asker);
+void peer_call_deinit(struct peer_call *call);
+
+/* On the loop: ends all, and closes what it has. */
+void peer_loop_close(struct peer_loop *loop);
+/* On the loop: ends those whose node is gone. */
+void peer_loop_check(struct peer_loop *loop);
+
+#endif

@@ -1,0 +1,30 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Fixtures of the tests with clusters."""
+import pytest
+from clusters import Cluster, Etcd
+
+
+@pytest.fixture(scope="module")
+def etcd(tmp_path_factory):
+    """One member, for all tests of a module."""
+    etcd = Etcd(tmp_path_factory.mktemp("etcd"))
+    yield etcd
+    etcd.kill()
+
+
+@pytest.fixture
+def start_cluster(tmp_path, etcd):
+    """A function that starts a cluster of its own on the etcd."""
+    started = []
+
+    def start(*arguments, on=None, **options):
+        folder = tmp_path / f"cluster{len(started)}"
+        folder.mkdir()
+        options["settings"] = {"cluster.prefix": str(folder), **options.get("settings", {})}
+        cluster = Cluster(folder, on or etcd, *arguments, **options)
+        started.append(cluster)
+        return cluster
+
+    yield start
+    for cluster in started:
+        cluster.stop()
