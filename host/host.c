@@ -305,6 +305,11 @@ static int32_t start_audit(struct host *host, struct berth_error *error) {
     return BERTH_OK;
 }
 
+static bool is_stale(void *user) {
+    const struct host *host = user;
+    return !etcd_is_up(host->etcd);
+}
+
 static int32_t start_threads(struct host *host, struct berth_error *error) {
     struct machine_info machine;
     machine_read(&machine);
@@ -319,6 +324,8 @@ static int32_t start_threads(struct host *host, struct berth_error *error) {
                                      .workers = host->workers,
                                      .security = host->security,
                                      .peer_secrets = host->etcd ? host->secrets : NULL,
+                                     .is_stale = host->etcd ? is_stale : NULL,
+                                     .stale_user = host,
                                      .audit = host->audit_fd < 0 ? NULL : &host->audit,
                                      .audit_reads = host->node.audit_reads,
                                      .compression = host->node.compression};

@@ -13,7 +13,7 @@
 /* Smaller answers are not packed: it would cost more than it saves. */
 #define COMPRESS_MIN 1400u
 /* Headers that the router adds to those of the handler. */
-#define OWN_HEADERS 3u
+#define OWN_HEADERS 4u
 
 static const char json_type_text[] = "application/json; charset=UTF-8";
 static const char yaml_type_text[] = "application/yaml";
@@ -123,6 +123,13 @@ static int32_t copy_text(struct berth_request *request, struct berth_str text,
     return out_copy->ptr ? BERTH_OK : BERTH_E_NO_MEMORY;
 }
 
+/* What worker routes answer comes of the store. */
+static bool is_stale(const struct berth_request *request) {
+    const struct router_options *options = &request->home->router->options;
+    return options->is_stale && request->route && request->route->def.kind == BERTH_ROUTE_WORKER &&
+           options->is_stale(options->stale_user);
+}
+
 /* Copies the handler's headers and adds the router's. */
 static int32_t make_headers(struct berth_request *request, const struct berth_reply *reply,
                             bool packed) {
@@ -145,6 +152,13 @@ static int32_t make_headers(struct berth_request *request, const struct berth_re
     if (http_request_header(request->http, BERTH_STR("x-opaque-id"), &opaque)) {
         outcome->headers[outcome->header_count++] =
             (struct berth_header){BERTH_STR_INIT("X-Opaque-Id"), opaque};
+    }
+    if (is_stale(request)) {
+        outcome->headers[outcome->header_count++] = (struct berth_header){
+            BERTH_STR_INIT("Warning"),
+            BERTH_STR_INIT(
+                "299 Berth \"the cluster's store is away: what is read may be older than "
+                "the last write\"")};
     }
     if (packed) {
         outcome->headers[outcome->header_count++] =

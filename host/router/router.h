@@ -24,6 +24,9 @@ struct router_options {
     struct security *security; /* NULL: there are no users, and everything is open */
     const struct secrets
         *peer_secrets; /* with which other nodes show who they are; NULL: none do */
+    /* Whether what the store gives may be older than the last write; NULL: it never is. */
+    bool (*is_stale)(void *user);
+    void *stale_user;
     struct log *audit; /* NULL: there is no audit log */
     bool audit_reads;  /* what changes nothing stands there too */
     bool compression;  /* gzip answers of clients that take it */

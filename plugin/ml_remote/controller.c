@@ -27,12 +27,13 @@ static const struct user_limit *find(const struct ml_controller *controller,
 }
 
 static int32_t add_user(struct ml_controller *controller, const struct ml_controller *before,
-                        struct berth_str name, struct json_value rate_limiter) {
+                        struct berth_str name, struct json_value rate_limiter, double share) {
     double limit;
     uint64_t unit_ns;
     if (!ml_limiter_read(rate_limiter, &limit, &unit_ns)) {
         return BERTH_OK;
     }
+    limit /= share;
     const struct user_limit *old = find(before, name);
     bool same = old && ml_limiter_is(old->limiter, limit, unit_ns);
     struct ml_limiter *limiter =
@@ -43,9 +44,9 @@ static int32_t add_user(struct ml_controller *controller, const struct ml_contro
     return limiter ? BERTH_OK : BERTH_E_NO_MEMORY;
 }
 
-int32_t ml_controller_load(struct json_value stored, const struct ml_controller *before,
-                           struct base_arena *arena, struct ml_controller **out_controller,
-                           struct berth_error *error) {
+int32_t ml_controller_load(struct json_value stored, double share,
+                           const struct ml_controller *before, struct base_arena *arena,
+                           struct ml_controller **out_controller, struct berth_error *error) {
     struct json_value users = json_get(stored, "user_rate_limiter");
     struct ml_controller *controller = base_arena_array(arena, 1, sizeof *controller);
     int32_t code = BERTH_OK;
@@ -60,7 +61,7 @@ int32_t ml_controller_load(struct json_value stored, const struct ml_controller 
     for (struct json_value k = json_first(users); json_present(k) && !code;) {
         struct json_value v = json_next(users, k);
         struct berth_str name;
-        code = json_string(k, arena, &name) ? add_user(controller, before, name, v)
+        code = json_string(k, arena, &name) ? add_user(controller, before, name, v, share)
                                             : BERTH_E_NO_MEMORY;
         k = json_next(users, v);
     }

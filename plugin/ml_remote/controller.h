@@ -18,11 +18,12 @@ struct ml_controller;
 
 /*
  * Makes one of a stored {"user_rate_limiter": {...}}, whose text lives as long as the arena; NULL
- * where it limits nobody. before: the one that it takes the place of, or NULL.
+ * where it limits nobody. share: over how many nodes each limit is divided. before: the one that it
+ * takes the place of, or NULL.
  */
-int32_t ml_controller_load(struct json_value stored, const struct ml_controller *before,
-                           struct base_arena *arena, struct ml_controller **out_controller,
-                           struct berth_error *error);
+int32_t ml_controller_load(struct json_value stored, double share,
+                           const struct ml_controller *before, struct base_arena *arena,
+                           struct ml_controller **out_controller, struct berth_error *error);
 /* Frees what is not in the arena; NULL is allowed. */
 void ml_controller_unload(struct ml_controller *controller);
 

@@ -165,6 +165,12 @@ static int32_t make_from_connector(struct making *m) {
 
 /* ---- what the model itself says ---- */
 
+/* Over how many nodes its limits are divided. */
+static double share_of(struct json_value model) {
+    size_t nodes = json_count(json_get(model, "planning_worker_nodes"));
+    return nodes > 1 ? (double)nodes : 1;
+}
+
 static int32_t make_from_model(struct making *m, struct json_value model,
                                const struct ml_deployed *before) {
     struct ml_deployed *d = m->deployed;
@@ -180,6 +186,7 @@ static int32_t make_from_model(struct making *m, struct json_value model,
                 : ml_guardrails_load(json_get(model, "guardrails"), &d->arena, &d->guardrails,
                                      m->error);
     if (!code && ml_limiter_read(json_get(model, "rate_limiter"), &limit, &unit_ns)) {
+        limit /= share_of(model);
         bool same = before && ml_limiter_is(before->limiter, limit, unit_ns);
         d->limiter = same ? ml_limiter_ref(before->limiter) : ml_limiter_create(limit, unit_ns);
         code = d->limiter ? BERTH_OK : base_error_memory(m->error);
@@ -204,8 +211,8 @@ static int32_t make_controller(struct making *m, struct json_value model,
     if (!copy.ptr || !json_parse(&doc, copy, 0, NULL)) {
         return base_error_memory(m->error);
     }
-    return ml_controller_load(json_root(&doc), before ? before->controller : NULL, &d->arena,
-                              &d->controller, m->error);
+    return ml_controller_load(json_root(&doc), share_of(model), before ? before->controller : NULL,
+                              &d->arena, &d->controller, m->error);
 }
 
 /* Of its group, as it is now; when that changes, the model is made anew. */

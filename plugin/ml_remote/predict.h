@@ -54,7 +54,7 @@ struct ml_predict {
     struct base_buf out;
     char tail[ML_OUTPUT_TAIL_MAX];
     int32_t deploy_code;
-    bool was_deployed; /* a worker has looked to that, which it does once */
+    bool was_deployed;            /* a worker has looked to that, which it does once */
     uint32_t turn;                /* with which its nodes are tried, where it is sent to another */
     uint32_t tried;               /* of them */
     char node_id[ML_NODE_ID_MAX]; /* to which it was sent */

@@ -27,7 +27,7 @@ static int32_t load(struct rig *rig, const char *text, const struct ml_controlle
     *rig = (struct rig){0};
     base_arena_init(&rig->arena, 256);
     return json_parse(&rig->doc, base_cstr(text), 0, NULL)
-               ? ml_controller_load(json_root(&rig->doc), before, &rig->arena, &rig->controller,
+               ? ml_controller_load(json_root(&rig->doc), 1, before, &rig->arena, &rig->controller,
                                     NULL)
                : BERTH_E_NO_MEMORY;
 }

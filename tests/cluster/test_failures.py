@@ -1,0 +1,209 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What goes wrong in a cluster: etcd away, members killed, nodes killed and paused."""
+import json
+import signal
+import threading
+
+import pytest
+from clusters import Etcd
+from opensearchpy import TransportError
+from six_steps import PREFIX, answer_of
+from waiting import eventually
+from wire import Wire
+
+GROUP = {"name": "group", "description": "of the tests"}
+
+
+def health(node):
+    with node.client() as client:
+        return client.cluster.health()
+
+
+def register(node, name):
+    with node.client() as client:
+        return client.plugins.ml.register_model_group(body={**GROUP, "name": name})["model_group_id"]
+
+
+def groups(node):
+    """The names of all model groups."""
+    with node.client() as client:
+        found = client.transport.perform_request("POST", "/_plugins/_ml/model_groups/_search",
+                                                 body={"size": 10000, "query": {"match_all": {}}})
+    return sorted(hit["_source"]["name"] for hit in found["hits"]["hits"])
+
+
+@pytest.fixture
+def own_etcd(tmp_path):
+    """An etcd of the test's own, to be harmed."""
+    started = []
+
+    def start(members=1):
+        started.append(Etcd(tmp_path / f"etcd{len(started)}", members))
+        return started[-1]
+
+    yield start
+    for etcd in started:
+        etcd.kill()
+
+
+def test_etcd_is_away(start_cluster, own_etcd, model_server):
+    etcd = own_etcd()
+    cluster = start_cluster(on=etcd)
+    cluster.see_each_other()
+    steps = cluster.steps(model_server)
+    model = steps[0].deployed_model()
+    for one in steps:
+        assert answer_of(one.ask(model, "before"))
+    etcd.kill()
+    for node in cluster.nodes:
+        with pytest.raises(TransportError) as refused:
+            register(node, "lost")
+        assert refused.value.status_code == 503
+        eventually(lambda n=node: health(n)["status"], "red".__eq__)
+        assert health(node)["number_of_nodes"] == 3
+    for one in steps:
+        assert answer_of(one.ask(model, "meanwhile"))
+        assert one.ml.get_model(model_id=model)["model_state"] == "DEPLOYED"
+    with Wire(cluster.nodes[1]) as wire:
+        assert "may be older" in wire.ask("GET", f"/_plugins/_ml/models/{model}").headers["warning"]
+    etcd.start()
+    for number, node in enumerate(cluster.nodes):
+        eventually(lambda n=node: health(n)["status"], "green".__eq__)
+        register(node, f"after {number}")
+    cluster.see_each_other()
+    for node in cluster.nodes:
+        assert groups(node) == ["after 0", "after 1", "after 2", "group"]
+        with Wire(node) as wire:
+            assert "warning" not in wire.ask("GET", f"/_plugins/_ml/models/{model}").headers
+    for one in steps:
+        assert answer_of(one.ask(model, "afterwards"))
+        one.client.close()
+
+
+def test_a_member_of_etcd_is_killed(start_cluster, own_etcd):
+    """No acknowledged write is lost, and writing goes on while two of three members live."""
+    etcd = own_etcd(3)
+    cluster = start_cluster(on=etcd)
+    cluster.see_each_other()
+    written = []
+    for victim in range(3):
+        etcd.members[victim].kill()
+        before = len(written)
+        for number in range(30):
+            try:
+                register(cluster.nodes[number % 3], f"g{victim}-{number}")
+                written.append(f"g{victim}-{number}")
+            except TransportError as refused:
+                assert refused.status_code == 503
+        eventually(lambda v=victim: try_register(cluster.nodes[0], f"last of {v}", written), bool)
+        assert len(written) > before
+        etcd.start()
+    for node in cluster.nodes:
+        eventually(lambda n=node: health(n)["status"], "green".__eq__)
+        assert set(written) <= set(groups(node))
+
+
+def try_register(node, name, written):
+    try:
+        register(node, name)
+    except TransportError as refused:
+        assert refused.status_code in (503, 409)
+        if refused.status_code == 409:  # an earlier try came through after all
+            written.append(name)
+        return refused.status_code == 409
+    written.append(name)
+    return True
+
+
+def test_a_node_is_killed(start_cluster, model_server):
+    """Its predictions go to the other one, and what it was elected for as well."""
+    cluster = start_cluster(["cluster_manager,ml", "cluster_manager,ml", "ingest"],
+                            settings={PREFIX + "sync_up_job_interval_in_seconds": 1})
+    cluster.see_each_other()
+    ids = cluster.ids()
+    steps = cluster.steps(model_server)
+    model = steps[2].deployed_model()
+    cluster.nodes[0].kill()
+    for _ in range(20):
+        assert answer_of(steps[2].ask(model, "anyone"))
+    survivor = cluster.nodes[1]
+    with survivor.client() as client:
+        eventually(lambda: client.cluster.health()["number_of_nodes"], (2).__eq__)
+        assert list(client.nodes.info(node_id="_cluster_manager")["nodes"]) == [ids["n2"]]
+        eventually(lambda: client.plugins.ml.get_model(model_id=model)["planning_worker_nodes"],
+                   [ids["n2"]].__eq__)
+    for one in steps:
+        one.client.close()
+
+
+def test_a_node_dies_while_it_answers(start_cluster, model_server):
+    """A prediction that it had not answered is answered by another one."""
+    cluster = start_cluster(["cluster_manager,ml", "ml", "ingest"])
+    cluster.see_each_other()
+    steps = cluster.steps(model_server)
+    model = steps[2].deployed_model()
+    model_server.gate.clear()
+    answers = []
+    asked = [threading.Thread(target=lambda: answers.append(answer_of(steps[2].ask(model, "hold"))))
+             for _ in range(2)]
+    for thread in asked:
+        thread.start()
+    for _ in asked:
+        model_server.requests.get(timeout=60)
+    cluster.nodes[1].kill()
+    model_server.gate.set()
+    for thread in asked:
+        thread.join(60)
+    assert len(answers) == 2 and all("hold" in answer for answer in answers)
+    for one in steps:
+        one.client.close()
+
+
+def test_a_node_is_paused_for_longer_than_its_lease(start_cluster, model_server):
+    cluster = start_cluster(["cluster_manager,data", "ml", "ml"],
+                            settings={PREFIX + "sync_up_job_interval_in_seconds": 1})
+    cluster.see_each_other()
+    steps = cluster.steps(model_server)
+    model = steps[0].deployed_model()
+    paused = cluster.nodes[2]
+    paused.process.send_signal(signal.SIGSTOP)
+    with cluster.nodes[0].client() as client:
+        eventually(lambda: client.cluster.health()["number_of_nodes"], (2).__eq__)
+    register(cluster.nodes[0], "while it slept")
+    for _ in range(10):
+        assert answer_of(steps[0].ask(model, "hello"))
+    paused.process.send_signal(signal.SIGCONT)
+    assert "while it slept" in groups(paused)
+    cluster.see_each_other()
+    assert answer_of(steps[2].ask(model, "awake"))
+    for one in steps:
+        one.client.close()
+
+
+def test_two_clients_change_the_same_document(start_cluster):
+    """One of two changes with the same condition is made."""
+    cluster = start_cluster(["cluster_manager,data", "data"])
+    cluster.see_each_other()
+    barrier = threading.Barrier(2)
+    results = []
+
+    def change(node, value):
+        barrier.wait()
+        with node.client() as client:
+            for _ in range(20):
+                client.cluster.put_settings(body={"persistent": {PREFIX + f"monitoring_request_count": value}})
+        results.append(value)
+
+    threads = [threading.Thread(target=change, args=(node, number)) for number, node in enumerate(cluster.nodes)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(120)
+    assert sorted(results) == [0, 1]
+    seen = [json.dumps(settings(node)) for node in cluster.nodes]
+    assert seen[0] == seen[1]
+
+
+def settings(node):
+    with node.client() as client:
+        return client.cluster.get_settings(flat_settings=True)
