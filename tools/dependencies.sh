@@ -5,7 +5,7 @@
 #   tools/dependencies.sh --list [PART...]      what is needed, and whether it is there
 #   tools/dependencies.sh --install [PART...]   installs what is missing (as root, or with sudo)
 #
-# Parts: build (to build and run), test (to test), fuzz (to fuzz), bench (to measure),
+# Parts: build (to build and run), cluster (to run several nodes), test (to test), fuzz (to fuzz), bench (to measure),
 # style (to check the style). Without a part: build.
 set -eu
 
@@ -14,12 +14,13 @@ packages() {
     build) echo "gcc g++ libc6-dev cmake ninja-build pkg-config libuv1-dev node-llhttp libssl-dev
                  libcurl4-openssl-dev libpcre2-dev libsqlite3-dev libyaml-dev zlib1g-dev python3
                  ca-certificates" ;;
+    cluster) echo "etcd-server" ;;
     test) echo "libcmocka-dev python3-venv openssl curl make git binutils
                 nodejs npm valgrind abigail-tools etcd-server" ;;
     fuzz) echo "clang-19 libclang-rt-19-dev" ;;
     bench) echo "nginx-light wrk" ;;
     style) echo "clang-format-19 clang-tidy-19" ;;
-    *) echo "dependencies: there is no part [$1]; there are build, test, fuzz, bench, style" >&2
+    *) echo "dependencies: there is no part [$1]; there are build, cluster, test, fuzz, bench, style" >&2
        exit 2 ;;
     esac
 }

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Starts Berth and a remote model, and walks the six steps of the API: host/quickstart, last part."""
 import argparse
+import itertools
 import json
 import os
 import re
@@ -21,6 +22,8 @@ ROOT = Path(__file__).resolve().parent.parent
 BUILD = ROOT / "build" / "release"
 BUNDLED_KEY = "quickstart-key"
 START_SECONDS = 20
+# Of the nodes of a cluster, in their order; further ones are as the last.
+CLUSTER_ROLES = ("cluster_manager,data", "data,ingest", "ml")
 PREFERRED_PORT = 9200
 
 
@@ -78,23 +81,64 @@ def listening_address(line):
     return event["address"] if event.get("event") == "listening" else None
 
 
-def start_berth(port, data, log_path):
+def start_berth(port, data, log_path, settings=()):
     command = [str(BUILD / "berth"), "serve", "--data", str(data), "--plugin", str(BUILD / "ml_remote.so"),
                "-E", "http.host=127.0.0.1", "-E", f"http.port={port}"]
+    for setting in settings:
+        command += ["-E", setting]
     print("$ " + shlex.join(os.path.relpath(part, ROOT) if part.startswith(str(ROOT)) else part
                             for part in command))
     process, address = start("berth", command, log_path, listening_address)
     return process, f"http://{address}"
 
 
-class Client:
-    """Sends requests, printing each with its answer."""
+def free_ports(count):
+    probes = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    ports = [probe.getsockname()[1] for probe in probes]
+    for probe in probes:
+        probe.close()
+    return ports
 
-    def __init__(self, url):
-        self.url = url
+
+def start_etcd(folder):
+    """One member of etcd, which is a cluster's store on this machine; several make it last."""
+    client, peer = (f"http://127.0.0.1:{port}" for port in free_ports(2))
+    command = ["etcd", "--name", "quickstart", "--data-dir", str(folder / "etcd"), "--listen-client-urls", client,
+               "--advertise-client-urls", client, "--listen-peer-urls", peer, "--initial-advertise-peer-urls", peer,
+               "--initial-cluster", f"quickstart={peer}"]
+    process, _ = start("etcd", command, folder / "etcd.log", lambda line: "ready to serve client requests" in line)
+    print(f"etcd listens on {client}")
+    return process, client
+
+
+def start_cluster(count, port, folder, started):
+    """So many nodes of different roles on one etcd; their addresses."""
+    process, endpoint = start_etcd(folder)
+    started.append(process)
+    urls = []
+    for number in range(1, count + 1):
+        data = folder / f"n{number}"
+        data.mkdir(mode=0o700)
+        if number > 1:  # what one node seals the others open
+            shutil.copy(folder / "n1" / "master.key", data)
+        roles = CLUSTER_ROLES[min(number, len(CLUSTER_ROLES)) - 1]
+        process, url = start_berth(port if number == 1 else 0, data, folder / f"n{number}.log", [
+            "cluster.engine=etcd", f"cluster.endpoints={endpoint}", f"node.name=n{number}", f"node.roles={roles}"])
+        started.append(process)
+        urls.append(url)
+    return urls
+
+
+class Client:
+    """Sends requests, printing each with its answer; of several nodes to each in turn."""
+
+    def __init__(self, urls):
+        self.urls = itertools.cycle(urls)
+        self.is_one = len(urls) == 1
 
     def call(self, method, path, body=None, shown=None):
-        print(f"\n> {method} {path}")
+        self.url = next(self.urls)
+        print(f"\n> {method} {path}" + ("" if self.is_one else f"    (to {self.url})"))
         if body is not None:
             print(json.dumps(shown or body, indent=2))
         request = urllib.request.Request(
@@ -141,8 +185,8 @@ def title(number, text):
     print(f"\n-- step {number} of 6: {text}")
 
 
-def walk(client, remote):
-    """The six steps; returns the model's id."""
+def walk(client, remote, times):
+    """The six steps, the last of them so many times; returns the model's id."""
     host = urllib.parse.urlsplit(remote["url"])
     endpoint = re.escape(f"{host.scheme}://{host.netloc}") + "/.*"
     title(1, "say which endpoints are trusted")
@@ -164,9 +208,16 @@ def walk(client, remote):
     title(5, "deploy it")
     client.call("POST", f"/_plugins/_ml/models/{model['model_id']}/_deploy")
     title(6, "predict")
-    client.call("POST", f"/_plugins/_ml/models/{model['model_id']}/_predict", {
-        "parameters": {"messages": [{"role": "user", "content": "What does a berth hold?"}]}})
+    for _ in range(times):
+        client.call("POST", f"/_plugins/_ml/models/{model['model_id']}/_predict", {
+            "parameters": {"messages": [{"role": "user", "content": "What does a berth hold?"}]}})
     return model["model_id"]
+
+
+def show_nodes(url):
+    print(f"\n> GET /_cat/nodes?v    (to {url})")
+    with urllib.request.urlopen(url + "/_cat/nodes?v&h=name,ip,port,node.roles,cluster_manager", timeout=60) as answer:
+        print(answer.read().decode(), end="")
 
 
 def farewell(url, model_id, server, log_path, keep):
@@ -211,11 +262,18 @@ def run(options):
             started.append(process)
             print(f"the bundled model server listens on {url}")
             remote = {"url": f"{url}/v1/chat/completions", "key": BUNDLED_KEY, "model": "bundled", "private": True}
-        berth, url = start_berth(free_port(options.port), data, log_path)
-        started.append(berth)
-        model_id = walk(Client(url), remote)
+        if options.cluster:
+            urls = start_cluster(options.cluster, free_port(options.port), data, started)
+            log_path = data / "n1.log"
+        else:
+            berth, url = start_berth(free_port(options.port), data, log_path)
+            started.append(berth)
+            urls = [url]
+        model_id = walk(Client(urls), remote, len(urls))
+        if options.cluster:
+            show_nodes(urls[-1])
         kept = options.keep
-        farewell(url, model_id, started, log_path, kept)
+        farewell(urls[0], model_id, started, log_path, kept)
     finally:
         if not kept:
             for process in reversed(started):
@@ -227,6 +285,8 @@ def main():
     parser = argparse.ArgumentParser(prog="host/quickstart")
     parser.add_argument("--keep", action="store_true", help="leave the server running")
     parser.add_argument("--port", type=int, help="the port to listen on")
+    parser.add_argument("--cluster", type=int, metavar="N", choices=range(2, 10),
+                        help="start etcd and N nodes, 2 to 9")
     try:
         run(parser.parse_args())
     except Failure as failure:
