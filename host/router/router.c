@@ -402,16 +402,21 @@ bool router_is_forwarded(const struct berth_request *request) {
     return request->is_forwarded;
 }
 
+static bool refuse_internal(struct berth_request *request) {
+    struct berth_error error = BASE_ERROR_INIT;
+    (void)base_error_rest(&error, BERTH_E_DENIED, 403, "security_exception",
+                          "[" BASE_FMT "] is for the nodes of the cluster alone: nobody has the "
+                          "permission [" BASE_FMT "]",
+                          BASE_ARG(request->view.path), BASE_ARG(request->route->def.permission));
+    (void)router_reply_error(request, &error);
+    return false;
+}
+
 /* False where a reply was made. */
 static bool check_permission(struct berth_request *request) {
     struct berth_str permission = request->route->def.permission;
     if (base_str_starts(permission, BERTH_STR(BERTH_INTERNAL))) {
-        if (!request->is_peers) {
-            rest_reply_plain_error(request, 403, NULL,
-                                   "[" BASE_FMT "] is for the nodes of the cluster alone",
-                                   BASE_ARG(request->view.path));
-        }
-        return request->is_peers;
+        return request->is_peers || refuse_internal(request);
     }
     if (!request->caller || permission.len == 0 || security_may(request->caller, permission)) {
         return true;

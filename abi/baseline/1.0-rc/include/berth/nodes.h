@@ -33,14 +33,21 @@ struct berth_node {
     const struct berth_node_attribute *attributes;
     uint32_t role_count;
     uint32_t attribute_count;
+    /* Its plugins and their versions; in a cluster alone, and of each node what it last told. */
+    const struct berth_node_attribute *plugins;
+    uint32_t plugin_count;
+    /* 1: of all nodes this one does what one of them has to do; nobody does while there is none. */
+    uint32_t is_elected;
 };
-BERTH_ASSERT_SIZE(struct berth_node, 80);
+BERTH_ASSERT_SIZE(struct berth_node, 96);
 BERTH_ASSERT_OFFSET(struct berth_node, id, 8);
 BERTH_ASSERT_OFFSET(struct berth_node, name, 24);
 BERTH_ASSERT_OFFSET(struct berth_node, address, 40);
 BERTH_ASSERT_OFFSET(struct berth_node, roles, 56);
 BERTH_ASSERT_OFFSET(struct berth_node, attributes, 64);
 BERTH_ASSERT_OFFSET(struct berth_node, role_count, 72);
+BERTH_ASSERT_OFFSET(struct berth_node, plugins, 80);
+BERTH_ASSERT_OFFSET(struct berth_node, plugin_count, 88);
 
 /*
  * Given all nodes of the cluster, this one first.
@@ -65,7 +72,8 @@ struct berth_nodes_v1 {
     int32_t (*read)(const struct berth_host *host, berth_nodes_fn fn, void *user);
 
     /*
-     * Has fn called on the feed at every change of membership, roles or attributes.
+     * Has fn called on the feed at every change of membership, of what nodes say of themselves, or
+     * of who is elected.
      * @thread control
      * @state CREATED
      * @owner borrows user until stop has returned

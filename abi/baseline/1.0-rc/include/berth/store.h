@@ -36,6 +36,7 @@ struct berth_document {
     /* A JSON object. */
     struct berth_str source;
     uint64_t version;
+    /* Larger than that of every earlier change; those of one group may have the same. */
     uint64_t seq_no;
     uint64_t primary_term;
 };
@@ -232,8 +233,8 @@ struct berth_store_v1 {
     void (*document_release)(const struct berth_document *document);
 
     /*
-     * Makes up to BERTH_WRITES_MAX writes, all or none. out_results has one element for each, whose
-     * size the caller sets; NULL where the results do not matter.
+     * Makes up to BERTH_WRITES_MAX writes of as many documents, all or none. out_results has one
+     * element for each, whose size the caller sets; NULL where the results do not matter.
      * @thread control worker
      * @state LOADED CREATED STARTED SERVING DRAINING
      * @owner borrows the writes until return; the caller owns out_results

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Capability berth.peers/1: the same plugin on the other nodes of a cluster.
+ *
+ * Nodes are named by the ids that berth.nodes/1 gives. What one node asks of another comes there as
+ * a request of a route of the plugin, over connections that are kept and on which each has shown
+ * that it is of the cluster. A route whose permission begins with BERTH_INTERNAL is for nodes
+ * alone.
+ */
+#ifndef BERTH_PEERS_H
+#define BERTH_PEERS_H
+
+#include "error.h"
+#include "types.h"
+
+BERTH_EXTERN_C_BEGIN
+
+#define BERTH_PEERS_ID "berth.peers/1"
+
+struct berth_host;
+
+/* What a route's permission begins with that no user has, an administrator neither. */
+#define BERTH_INTERNAL "internal:"
+
+/* Questions of one call. */
+#define BERTH_PEER_QUESTIONS_MAX 1024u
+
+/* A question to one node: POST with a JSON body. */
+struct berth_peer_question {
+    uint32_t size;
+    uint32_t reserved;
+    struct berth_str node_id;
+    struct berth_str path;
+    struct berth_str body;
+};
+BERTH_ASSERT_SIZE(struct berth_peer_question, 56);
+BERTH_ASSERT_OFFSET(struct berth_peer_question, node_id, 8);
+BERTH_ASSERT_OFFSET(struct berth_peer_question, path, 24);
+BERTH_ASSERT_OFFSET(struct berth_peer_question, body, 40);
+
+/* What a node answered; valid until the function that is given it returns. */
+struct berth_peer_answer {
+    uint32_t size;
+    /* Of HTTP; 0: there was no answer, and body says why. */
+    uint32_t status;
+    struct berth_str body;
+};
+BERTH_ASSERT_SIZE(struct berth_peer_answer, 24);
+BERTH_ASSERT_OFFSET(struct berth_peer_answer, body, 8);
+
+/*
+ * Given each answer, with the number of its question.
+ * @thread control worker
+ * @state STARTED SERVING DRAINING
+ * @owner borrows the answer until return
+ * @errors none
+ */
+typedef void (*berth_peer_answer_fn)(void *user, uint32_t question,
+                                     const struct berth_peer_answer *answer);
+
+/*
+ * Told, once, how a forwarded request ended: BERTH_OK, it was answered; CANCELLED, the client left;
+ * UNAVAILABLE, the node is gone before anything of an answer came, and the request is the plugin's
+ * again.
+ * @thread loop
+ * @state SERVING DRAINING
+ * @owner with UNAVAILABLE the plugin owns the request again
+ * @errors none
+ */
+typedef void (*berth_forward_fn)(void *user, int32_t code);
+
+struct berth_peers_v1 {
+    uint32_t size;
+    uint32_t reserved;
+
+    /*
+     * Asks all at once, and waits until each has answered or timeout_ms have passed.
+     * @thread control worker
+     * @state STARTED SERVING DRAINING
+     * @owner borrows the questions until return
+     * @errors INVALID STATE NO_MEMORY
+     */
+    int32_t (*ask)(const struct berth_host *host, const struct berth_peer_question *questions,
+                   uint32_t count, uint64_t timeout_ms, berth_peer_answer_fn fn, void *user,
+                   struct berth_error *error);
+
+    /*
+     * Has another node answer a request: it comes there with its user, method, path and body, and
+     * what is answered, streamed as well, goes to the client. When this returns BERTH_OK the
+     * request is the host's until fn is called. The plugin takes its on_cancel back before. A
+     * request that another node has forwarded goes no further: STATE.
+     * @thread loop
+     * @state SERVING DRAINING
+     * @owner consumes the request, unless fn gives it back; borrows user until fn was called
+     * @errors NOT_FOUND STATE NO_MEMORY
+     */
+    int32_t (*forward)(struct berth_request *request, struct berth_str node_id, berth_forward_fn fn,
+                       void *user);
+};
+BERTH_ASSERT_SIZE(struct berth_peers_v1, 24);
+BERTH_ASSERT_OFFSET(struct berth_peers_v1, ask, 8);
+BERTH_ASSERT_OFFSET(struct berth_peers_v1, forward, 16);
+
+BERTH_EXTERN_C_END
+
+#endif
