@@ -1,67 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "host/host.h"
+#include "host/host_internal.h"
 
 #include "base/clock.h"
-#include "host/admin/admin.h"
 #include "host/base/file.h"
-#include "host/base/id.h"
 #include "host/base/process.h"
-#include "host/cli/node_settings.h"
-#include "host/cluster/cluster.h"
-#include "host/http/tls.h"
-#include "host/rest/rest.h"
 #include "host/store/cluster_identity.h"
 #include "host/store/cluster_key.h"
-#include "host/store/cluster_settings.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/file.h>
 #include <sys/prctl.h>
 #include <unistd.h>
-
-/* Bytes of the prefix of a cluster's keys, with the end. */
-#define CLUSTER_PREFIX_MAX 192
-/* How long a write in a cluster may take to come back to this node. */
-#define REPLICA_TIMEOUT_MS 10000
-
-struct host {
-    struct log *log;
-    struct settings *settings;
-    struct node_settings node;
-    char data_path[PATH_MAX];
-    char run_path[PATH_MAX];
-    int lock_fd;
-    struct etcd *etcd; /* NULL: this node is alone, likewise the next */
-    struct cluster *cluster;
-    struct peers *peers;
-    char prefix[CLUSTER_PREFIX_MAX]; /* of its keys in etcd */
-    struct cluster_settings cluster_settings;
-    struct nodes *nodes;
-    struct secrets *secrets;
-    struct stored_users *stored_users;
-    struct security *security; /* NULL: there are no users */
-    struct log audit;
-    int audit_fd; /* below 0: there is no audit log */
-    struct store *store;
-    struct loop_group *loops;
-    struct worker_pool *workers;
-    struct router *router;
-    struct tls_context *tls;
-    struct http_server *server;
-    struct plugins *plugins;
-    struct control *control;
-    struct admin *admin;
-    struct route_owner route_owner;
-    struct route_set routes;
-    struct plugin_services services;
-    struct rest_context rest;
-    char cluster_uuid[ID_NODE_LENGTH + 1];
-};
 
 /* ---- the parts, in order ---- */
 
@@ -127,67 +80,6 @@ static int32_t clean_run_directory(struct host *host, struct berth_error *error)
     return code;
 }
 
-static void put_plugin(void *user, const struct plugin_info *info) {
-    struct base_buf *out = user;
-    json_open_object(out);
-    json_member_string(out, "name", info->name);
-    json_member_string(out, "version", info->version);
-    json_close_object(out);
-}
-
-/* What the node's key in the cluster says of its plugins. */
-static void describe_plugins(void *user, struct base_buf *out) {
-    struct host *host = user;
-    json_key(out, "plugins");
-    json_open_array(out);
-    plugins_each(host->plugins, put_plugin, out);
-    json_close_array(out);
-}
-
-static void settings_applied(void *user, uint64_t seq_no) {
-    struct host *host = user;
-    if (host->cluster) {
-        cluster_settings_applied(host->cluster, seq_no);
-    }
-}
-
-/* /berth/<name of the cluster>/, or what is set, with a slash at the end. */
-static void make_prefix(struct host *host) {
-    struct berth_str given = host->node.cluster_prefix;
-    const char *slash = given.len && given.ptr[given.len - 1] != '/' ? "/" : "";
-    if (given.len) {
-        (void)snprintf(host->prefix, sizeof host->prefix, BASE_FMT "%s", BASE_ARG(given), slash);
-    } else {
-        (void)snprintf(host->prefix, sizeof host->prefix, "/berth/" BASE_FMT "/",
-                       BASE_ARG(host->node.cluster_name));
-    }
-}
-
-static int32_t start_cluster(struct host *host, struct berth_error *error) {
-    const struct node_settings *node = &host->node;
-    if (!node->in_cluster) {
-        return BERTH_OK;
-    }
-    make_prefix(host);
-    struct etcd_options etcd = {.endpoints = node->etcd_endpoints,
-                                .endpoint_count = node->etcd_endpoint_count,
-                                .ca = node->etcd_ca,
-                                .certificate = node->etcd_certificate,
-                                .key = node->etcd_key,
-                                .user = node->etcd_user,
-                                .password = node->etcd_password,
-                                .timeout_ms = node->etcd_timeout_ms,
-                                .log = host->log};
-    int32_t code = etcd_create(&etcd, &host->etcd, error);
-    struct cluster_options options = {.etcd = host->etcd,
-                                      .log = host->log,
-                                      .prefix = base_cstr(host->prefix),
-                                      .lease_ms = node->lease_ms,
-                                      .describe = describe_plugins,
-                                      .user = host};
-    return code ? code : cluster_create(&options, &host->cluster, error);
-}
-
 static int32_t start_data(struct host *host, struct berth_error *error) {
     (void)snprintf(host->data_path, sizeof host->data_path, BASE_FMT,
                    BASE_ARG(host->node.data_path));
@@ -203,6 +95,8 @@ static int32_t start_data(struct host *host, struct berth_error *error) {
                                     .etcd = host->etcd,
                                     .prefix = base_cstr(host->prefix),
                                     .timeout_ms = REPLICA_TIMEOUT_MS,
+                                    .settle = host_settle,
+                                    .settle_user = host,
                                     .log = host->log};
     code = code ? code : store_open(&options, &host->store, error);
     code = code ? code : cluster_identity_open(host->store, host->cluster_uuid, error);
@@ -210,7 +104,7 @@ static int32_t start_data(struct host *host, struct berth_error *error) {
                ? code
                : cluster_key_check(host->store, host->secrets, host->data_path, error);
     host->cluster_settings = (struct cluster_settings){
-        .settings = host->settings, .applied = settings_applied, .user = host};
+        .settings = host->settings, .applied = host_settings_applied, .user = host};
     return code ? code : cluster_settings_open(host->store, &host->cluster_settings, error);
 }
 
@@ -305,11 +199,6 @@ static int32_t start_audit(struct host *host, struct berth_error *error) {
     return BERTH_OK;
 }
 
-static bool is_stale(void *user) {
-    const struct host *host = user;
-    return !etcd_is_up(host->etcd);
-}
-
 static int32_t start_threads(struct host *host, struct berth_error *error) {
     struct machine_info machine;
     machine_read(&machine);
@@ -324,7 +213,7 @@ static int32_t start_threads(struct host *host, struct berth_error *error) {
                                      .workers = host->workers,
                                      .security = host->security,
                                      .peer_secrets = host->etcd ? host->secrets : NULL,
-                                     .is_stale = host->etcd ? is_stale : NULL,
+                                     .is_stale = host->etcd ? host_is_stale : NULL,
                                      .stale_user = host,
                                      .audit = host->audit_fd < 0 ? NULL : &host->audit,
                                      .audit_reads = host->node.audit_reads,
@@ -381,16 +270,6 @@ static int32_t load_plugins(struct host *host, struct berth_error *error) {
     return code;
 }
 
-static int32_t start_peers(struct host *host, struct berth_error *error) {
-    struct peers_options options = {.loops = host->loops,
-                                    .nodes = host->nodes,
-                                    .secrets = host->secrets,
-                                    .log = host->log,
-                                    .tls = host->node.tls,
-                                    .ca = host->node.tls_ca};
-    return host->etcd ? peers_create(&options, &host->peers, error) : BERTH_OK;
-}
-
 static int32_t start_plugins(struct host *host, struct berth_error *error) {
     host->services = (struct plugin_services){.loops = host->loops,
                                               .workers = host->workers,
@@ -431,8 +310,8 @@ static int32_t start_plugins(struct host *host, struct berth_error *error) {
 int32_t host_create(struct settings_layer *file, struct log *log, struct host **out_host,
                     struct berth_error *error) {
     static int32_t (*const steps[])(struct host *, struct berth_error *) = {
-        start_cluster, start_data,  start_nodes,   start_threads,
-        start_server,  start_peers, start_plugins,
+        host_start_cluster, start_data,       start_nodes,   start_threads,
+        start_server,       host_start_peers, start_plugins,
     };
     struct host *host = calloc(1, sizeof *host);
     if (!host) {
@@ -504,6 +383,7 @@ void host_destroy(struct host *host) {
     }
     uint64_t timeout = host->node.shutdown_timeout_ms;
     cluster_leave(host->cluster); /* first of all: the others send it nothing more */
+    store_stop_waiting(host->store);
     if (host->server) {
         uint64_t cut = http_server_drain(host->server, timeout);
         if (cut) {

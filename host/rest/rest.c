@@ -31,8 +31,8 @@ int32_t rest_add_routes(struct route_set *set, struct rest_context *context,
                         struct berth_error *error) {
     static int32_t (*const families[])(struct route_set *, struct rest_context *,
                                        struct berth_error *) = {
-        rest_add_main,  rest_add_cluster, rest_add_nodes,    rest_add_cat,
-        rest_add_berth, rest_add_plugins, rest_add_security, rest_add_users,
+        rest_add_main,    rest_add_cluster,  rest_add_nodes, rest_add_cat,   rest_add_berth,
+        rest_add_plugins, rest_add_security, rest_add_users, rest_add_peers,
     };
     int32_t code = BERTH_OK;
     for (size_t i = 0; i < BASE_COUNT(families) && !code; i++) {

@@ -8,6 +8,8 @@
 #ifndef HOST_REST_REST_H
 #define HOST_REST_REST_H
 
+#include <berth/peers.h>
+
 #include "host/cluster/cluster.h"
 #include "host/plugins/control.h"
 #include "host/plugins/plugins.h"
@@ -32,6 +34,9 @@ struct rest_context {
     uint64_t max_content_length;
     uint64_t started_ms;
 };
+
+/* Where a node asks others to have a revision: {"revision": N}. */
+#define REST_CATCH_UP_PATH "/_berth/nodes/_catch_up"
 
 /* Adds all of them to the set. */
 int32_t rest_add_routes(struct route_set *set, struct rest_context *context,
@@ -65,6 +70,8 @@ int32_t rest_add_berth(struct route_set *set, struct rest_context *context,
 
 int32_t rest_add_plugins(struct route_set *set, struct rest_context *context,
                          struct berth_error *error);
+int32_t rest_add_peers(struct route_set *set, struct rest_context *context,
+                       struct berth_error *error);
 int32_t rest_add_security(struct route_set *set, struct rest_context *context,
                           struct berth_error *error);
 int32_t rest_add_users(struct route_set *set, struct rest_context *context,

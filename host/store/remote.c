@@ -18,11 +18,55 @@
 
 /* ---- waiting ---- */
 
+/* Under the lock: takes those out who need wait no longer. */
+static struct store_waiter *take_ready(struct remote *remote) {
+    struct store_waiter *ready = NULL;
+    struct store_waiter **link = &remote->waiters;
+    while (*link) {
+        struct store_waiter *waiter = *link;
+        if (remote->is_ending || waiter->revision <= remote->applied) {
+            *link = waiter->next;
+            waiter->next = ready;
+            ready = waiter;
+        } else {
+            link = &waiter->next;
+        }
+    }
+    return ready;
+}
+
+static void tell_waiters(struct store_waiter *ready) {
+    while (ready) {
+        struct store_waiter *next = ready->next;
+        ready->fn(ready);
+        ready = next;
+    }
+}
+
 void remote_has_applied(struct remote *remote, int64_t revision) {
     (void)pthread_mutex_lock(&remote->lock);
     remote->applied = revision > remote->applied ? revision : remote->applied;
+    struct store_waiter *ready = take_ready(remote);
     (void)pthread_cond_broadcast(&remote->changed);
     (void)pthread_mutex_unlock(&remote->lock);
+    tell_waiters(ready);
+}
+
+void remote_await(struct remote *remote, struct store_waiter *waiter) {
+    (void)pthread_mutex_lock(&remote->lock);
+    waiter->next = remote->waiters;
+    remote->waiters = waiter;
+    struct store_waiter *ready = take_ready(remote);
+    (void)pthread_mutex_unlock(&remote->lock);
+    tell_waiters(ready);
+}
+
+void remote_stop_waiting(struct remote *remote) {
+    (void)pthread_mutex_lock(&remote->lock);
+    remote->is_ending = true;
+    struct store_waiter *ready = take_ready(remote);
+    (void)pthread_mutex_unlock(&remote->lock);
+    tell_waiters(ready);
 }
 
 static struct timespec time_in(uint64_t ms) {
@@ -308,6 +352,9 @@ int32_t remote_write(struct remote *remote, struct store_change *group, uint32_t
                           "this was written, but this node has not been told of it in %llu ms",
                           (unsigned long long)remote->timeout_ms);
     }
+    if (remote->settle) {
+        remote->settle(remote->settle_user, revision);
+    }
     return BERTH_OK;
 }
 
@@ -418,6 +465,8 @@ static struct remote *make_remote(struct store *store, const struct store_option
     remote->etcd = options->etcd;
     remote->log = options->log;
     remote->timeout_ms = options->timeout_ms;
+    remote->settle = options->settle;
+    remote->settle_user = options->settle_user;
     int len = snprintf(remote->prefix, sizeof remote->prefix, BASE_FMT "docs/",
                        BASE_ARG(options->prefix));
     remote->prefix_len = (size_t)len < sizeof remote->prefix ? (size_t)len : 0;
@@ -458,6 +507,7 @@ int32_t remote_open(struct store *store, const struct store_options *options,
 
 void remote_close(struct remote *remote) {
     if (remote) {
+        remote_stop_waiting(remote);
         etcd_watch_stop(remote->watch);
         (void)pthread_cond_destroy(&remote->changed);
         (void)pthread_mutex_destroy(&remote->lock);

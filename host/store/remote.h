@@ -30,7 +30,8 @@ void remote_close(struct remote *remote);
 
 /*
  * Makes a group that was checked: CONFLICT, EXISTS as its conditions say; UNAVAILABLE when etcd
- * does not answer. When it returns BERTH_OK the replica has it and the watches know.
+ * does not answer. When it returns BERTH_OK the replica has it and the watches know, and so do the
+ * other nodes that could be asked.
  */
 int32_t remote_write(struct remote *remote, struct store_change *group, uint32_t count,
                      struct berth_error *error);
@@ -40,6 +41,10 @@ int32_t remote_write(struct remote *remote, struct store_change *group, uint32_t
  * is away it returns at once. Called by a watch of the feed it does nothing. NO_MEMORY.
  */
 int32_t remote_catch_up(struct remote *remote, struct berth_error *error);
+
+/* What store.h says of store_await and store_stop_waiting. */
+void remote_await(struct remote *remote, struct store_waiter *waiter);
+void remote_stop_waiting(struct remote *remote);
 
 /* Whether what is read may be older than the last write. */
 bool remote_is_stale(const struct remote *remote);

@@ -23,7 +23,11 @@ struct remote {
     uint64_t timeout_ms;
     pthread_mutex_t lock;
     pthread_cond_t changed;
-    int64_t applied; /* the revision that the replica has; under lock */
+    int64_t applied; /* the revision that the replica has; under lock, likewise the next two */
+    struct store_waiter *waiters;
+    bool is_ending; /* nobody waits any more */
+    void (*settle)(void *user, int64_t revision);
+    void *settle_user;
     /* One question for the last write at a time, shared by all that came before it was asked. */
     uint64_t asked;    /* under lock, likewise the next three */
     uint64_t answered; /* the number of the last question that is done */

@@ -101,6 +101,20 @@ int32_t store_catch_up(struct store *store, struct berth_error *error) {
     return store->remote ? remote_catch_up(store->remote, error) : BERTH_OK;
 }
 
+void store_await(struct store *store, struct store_waiter *waiter) {
+    if (store->remote) {
+        remote_await(store->remote, waiter);
+    } else {
+        waiter->fn(waiter);
+    }
+}
+
+void store_stop_waiting(struct store *store) {
+    if (store && store->remote) {
+        remote_stop_waiting(store->remote);
+    }
+}
+
 struct database *store_take_reader(struct store *store) {
     (void)pthread_mutex_lock(&store->read_lock);
     while (!store->free_readers) {

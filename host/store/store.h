@@ -34,6 +34,10 @@ struct store_options {
     struct etcd *etcd;
     struct berth_str prefix; /* of its keys, with a slash at the end */
     uint64_t timeout_ms;     /* for the replica to have what was written */
+    /* Called with the revision of a write before it is acknowledged, to have the other nodes
+     * follow. May block; NULL: nobody is asked. */
+    void (*settle)(void *user, int64_t revision);
+    void *settle_user;
     struct log *log;
 };
 
@@ -66,6 +70,19 @@ int32_t store_watch(struct store *store, const char *owner, struct berth_str ind
                     berth_watch_fn fn, void *user, struct berth_error *error);
 /* When it returns, no watch of the owner is running or will. */
 void store_unwatch(struct store *store, const char *owner);
+
+/* Somebody who is told, on whatever thread, when this node has a revision; kept by the caller until
+ * then. */
+struct store_waiter {
+    struct store_waiter *next;
+    int64_t revision;
+    void (*fn)(struct store_waiter *waiter);
+};
+
+/* In a cluster: has the waiter told, at once where the revision is here. Does not block. */
+void store_await(struct store *store, struct store_waiter *waiter);
+/* Tells all waiters, and from now on every one at once. */
+void store_stop_waiting(struct store *store);
 
 struct store_stats {
     uint64_t writes;

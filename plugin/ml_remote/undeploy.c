@@ -146,7 +146,7 @@ static int32_t list_nodes(struct ml_call *call, const struct undeployed *models,
 
 /* {"node": {"stats": {"model": "undeployed", …}}, …} */
 static int32_t put_answer(struct ml_call *call, const struct undeployed *models, size_t count) {
-    struct ml_node_list nodes;
+    struct ml_node_list nodes = {0};
     int32_t code = list_nodes(call, models, count, &nodes);
     json_open_object(&call->out);
     for (uint32_t i = 0; i < nodes.count && !code; i++) {

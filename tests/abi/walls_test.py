@@ -29,7 +29,7 @@ LAYERS = [
     {"plugins"},
     {"admin"},
     {"rest"},
-    {"cli", "host.c", "host.h", "main.c"},
+    {"cli", "host.c", "host.h", "host_cluster.c", "host_internal.h", "main.c"},
 ]
 
 STANDARD_C = {
