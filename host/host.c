@@ -307,12 +307,10 @@ static int32_t start_plugins(struct host *host, struct berth_error *error) {
     return code ? code : load_plugins(host, error);
 }
 
-int32_t host_create(struct settings_layer *file, struct log *log, struct host **out_host,
-                    struct berth_error *error) {
-    static int32_t (*const steps[])(struct host *, struct berth_error *) = {
-        host_start_cluster, start_data,       start_nodes,   start_threads,
-        start_server,       host_start_peers, start_plugins,
-    };
+typedef int32_t (*start_fn)(struct host *host, struct berth_error *error);
+
+static int32_t create(const start_fn *steps, size_t count, struct settings_layer *file,
+                      struct log *log, struct host **out_host, struct berth_error *error) {
     struct host *host = calloc(1, sizeof *host);
     if (!host) {
         settings_layer_destroy(file);
@@ -322,7 +320,7 @@ int32_t host_create(struct settings_layer *file, struct log *log, struct host **
     host->lock_fd = -1;
     host->audit_fd = -1;
     int32_t code = start_settings(host, file, error);
-    for (size_t i = 0; i < BASE_COUNT(steps) && !code; i++) {
+    for (size_t i = 0; i < count && !code; i++) {
         code = steps[i](host, error);
     }
     if (code) {
@@ -331,6 +329,25 @@ int32_t host_create(struct settings_layer *file, struct log *log, struct host **
     }
     *out_host = host;
     return BERTH_OK;
+}
+
+int32_t host_create(struct settings_layer *file, struct log *log, struct host **out_host,
+                    struct berth_error *error) {
+    static const start_fn steps[] = {
+        host_start_cluster, start_data,       start_nodes,   start_threads,
+        start_server,       host_start_peers, start_plugins,
+    };
+    return create(steps, BASE_COUNT(steps), file, log, out_host, error);
+}
+
+int32_t host_open_documents(struct settings_layer *file, struct log *log, struct host **out_host,
+                            struct berth_error *error) {
+    static const start_fn steps[] = {host_start_cluster, start_data};
+    return create(steps, BASE_COUNT(steps), file, log, out_host, error);
+}
+
+struct store *host_store(struct host *host) {
+    return host->store;
 }
 
 int32_t host_listen(struct host *host, struct berth_error *error) {

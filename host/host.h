@@ -9,6 +9,7 @@
 #include "host/settings/settings.h"
 
 struct host;
+struct store;
 
 /*
  * Starts everything but the listening: settings, store, loops, plugins. Takes over file, the
@@ -16,6 +17,14 @@ struct host;
  */
 int32_t host_create(struct settings_layer *file, struct log *log, struct host **out_host,
                     struct berth_error *error);
+
+/*
+ * The same for its documents alone: no loops, no plugins. What can be done with it is host_store
+ * and host_destroy.
+ */
+int32_t host_open_documents(struct settings_layer *file, struct log *log, struct host **out_host,
+                            struct berth_error *error);
+struct store *host_store(struct host *host);
 
 /* Listens; from here on requests are answered. */
 int32_t host_listen(struct host *host, struct berth_error *error);

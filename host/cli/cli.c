@@ -7,6 +7,7 @@
 #include "host/cli/node_settings.h"
 #include "host/host.h"
 #include "host/security/password.h"
+#include "host/store/transfer.h"
 #include "host/version.h"
 
 #include <getopt.h>
@@ -358,6 +359,39 @@ static int unload_plugin(const struct options *options) {
     return order(options, "unload");
 }
 
+/* ---- export, import ---- */
+
+/* Opens the documents of a node that does not run, and has them written out or read in. */
+static int transfer(const struct options *options, FILE *file,
+                    int32_t (*run)(struct store *, FILE *, uint64_t *, struct berth_error *),
+                    const char *done) {
+    struct berth_error error = BASE_ERROR_INIT;
+    struct settings_layer *layer = NULL;
+    struct host *host = NULL;
+    struct log log;
+    uint64_t count = 0;
+    prepare_process();
+    log_init(&log, STDERR_FILENO, BERTH_LOG_WARN);
+    int32_t code = read_configuration(options, &layer, &error);
+    code = code ? code : host_open_documents(layer, &log, &host, &error);
+    code = code ? code : run(host_store(host), file, &count, &error);
+    host_destroy(host);
+    log_deinit(&log);
+    if (code) {
+        return report(options, &error);
+    }
+    (void)fprintf(stderr, "berth: %llu documents %s\n", (unsigned long long)count, done);
+    return CLI_OK;
+}
+
+static int export_documents(const struct options *options) {
+    return transfer(options, stdout, transfer_export, "exported");
+}
+
+static int import_documents(const struct options *options) {
+    return transfer(options, stdin, transfer_import, "imported");
+}
+
 /* ---- the command line ---- */
 
 static const struct {
@@ -370,6 +404,10 @@ static const struct {
     {"serve", NULL, OF_NODE, "run a node until SIGTERM or SIGINT", serve},
     {"check-config", NULL, OF_NODE, "read the configuration and try the plugins, without listening",
      check_config},
+    {"export", NULL, OF_NODE, "write all documents of a node that is stopped to standard output",
+     export_documents},
+    {"import", NULL, OF_NODE, "write documents from standard input over those of a stopped node",
+     import_documents},
     {"reload", "PLUGIN", OF_ORDER | OF_RELOAD,
      "have the running node replace a plugin by what its file holds now", reload_plugin},
     {"load", "FILE", OF_ORDER, "have it load one more plugin", load_plugin},

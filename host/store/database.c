@@ -83,6 +83,8 @@ static const char *const texts[SQL_STATEMENTS] = {
     [SQL_DOC_DELETE] = "DELETE FROM doc WHERE row = ?1",
     [SQL_DOC_SCAN] = "SELECT id, source, version, seq_no, row FROM doc WHERE idx = ?1"
                      " ORDER BY row",
+    [SQL_DOC_ALL] = "SELECT i.name, d.id, d.source FROM doc d JOIN idx i ON d.idx = i.id"
+                    " ORDER BY i.name, d.row",
     [SQL_DOC_SCAN_UNSEEN] = "SELECT id, source, version, seq_no, row FROM doc INDEXED BY doc_unseen"
                             " WHERE idx = ?1 AND seen_source IS NOT NULL",
     [SQL_DOC_SEE] = "UPDATE doc SET seen_source = NULL, seen_version = NULL, seen_seq_no = NULL"

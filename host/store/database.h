@@ -27,6 +27,7 @@ enum statement {
     SQL_DOC_UPDATE_UNSEEN,
     SQL_DOC_DELETE,
     SQL_DOC_SCAN,
+    SQL_DOC_ALL,
     SQL_DOC_SCAN_UNSEEN,
     SQL_DOC_SEE,
     SQL_FIELD_DELETE,

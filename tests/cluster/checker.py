@@ -1,0 +1,213 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Clients on all nodes of a cluster write, read and delete while its parts are killed and paused; what they saw is
+checked for lost updates, stale reads and things that come back.
+
+    build/venv/bin/python tests/cluster/checker.py [--seconds 300] [--seed 1]
+"""
+import argparse
+import http.client
+import json
+import os
+import random
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+sys.path[:0] = [str(Path(__file__).resolve().parents[1] / "support"), str(Path(__file__).resolve().parents[1] / "api")]
+
+from clusters import Cluster, Etcd  # noqa: E402
+from history import History, done, faults  # noqa: E402
+
+REGISTERS = 3
+CLIENTS = 6
+GROUPS = "/_plugins/_ml/model_groups"
+# A part is away for so long, and there for so long before the next is taken away, in seconds.
+AWAY = (0.5, 4.0)
+BETWEEN = (0.3, 1.5)
+UNKNOWN = "not known"
+
+
+class Node:
+    """A client's connection to one node, which is made anew when it broke."""
+
+    def __init__(self, berth):
+        self.address = (berth.host, berth.port)
+        self.connection = None
+
+    def ask(self, method, path, body=None):
+        """(status, answer); status 0: it is not known what became of it."""
+        try:
+            if not self.connection:
+                self.connection = http.client.HTTPConnection(*self.address, timeout=15)
+            self.connection.request(method, path, json.dumps(body) if body else None,
+                                    {"content-type": "application/json"} if body else {})
+            answer = self.connection.getresponse()
+            return answer.status, json.loads(answer.read() or b"{}"), answer.headers.get("warning")
+        except (OSError, http.client.HTTPException, ValueError):
+            if self.connection:
+                self.connection.close()
+            self.connection = None
+            return 0, {}, None
+
+
+def is_certain(status, answer):
+    """Whether a refused write is known not to have happened."""
+    return status in (400, 404, 409) or (status == 503 and "nothing was written" in json.dumps(answer))
+
+
+class Client(threading.Thread):
+    def __init__(self, cluster, history, registers, number, seed, end):
+        super().__init__()
+        self.cluster, self.history, self.registers, self.end = cluster, history, registers, end
+        self.number = number
+        self.random = random.Random(seed * 100 + number)
+        self.counts = dict.fromkeys(("written", "read", "stale", "deleted", "refused"), 0)
+
+    def run(self):
+        step = 0
+        while time.monotonic() < self.end:
+            step += 1
+            node = Node(self.random.choice(self.cluster.nodes))
+            act = self.random.choices((self.write, self.read, self.delete), (4, 6, 1))[0]
+            act(node, step)
+
+    def write(self, node, step):
+        key = self.random.choice(self.registers)
+        value = f"{self.number}-{step}"
+        operation = self.history.begin("write", key, value)
+        status, answer, _ = node.ask("PUT", f"{GROUPS}/{key}", {"description": value})
+        if status == 200:
+            done(operation)
+            self.counts["written"] += 1
+        else:
+            self.counts["refused"] += 1
+            if is_certain(status, answer):
+                self.history.forget(operation)
+
+    def read(self, node, _):
+        key = self.random.choice(self.registers)
+        operation = self.history.begin("read", key)
+        status, answer, warning = node.ask("GET", f"{GROUPS}/{key}")
+        if status == 200 and not warning:
+            done(operation, answer["description"])
+            self.counts["read"] += 1
+        elif warning:
+            self.counts["stale"] += 1
+
+    def delete(self, node, step):
+        """Makes a group, deletes it, and looks for it on every node."""
+        status, answer, _ = node.ask("POST", f"{GROUPS}/_register",
+                                     {"name": f"{self.number}-{step}", "description": "to be deleted"})
+        if status != 200:
+            return
+        key = answer["model_group_id"]
+        self.look(key)
+        operation = self.history.begin("delete", key)
+        status, answer, _ = Node(self.random.choice(self.cluster.nodes)).ask("DELETE", f"{GROUPS}/{key}")
+        if status == 200:
+            done(operation)
+            self.counts["deleted"] += 1
+        elif is_certain(status, answer) and status != 404:
+            self.history.forget(operation)
+        self.look(key)
+
+    def look(self, key):
+        for berth in self.cluster.nodes:
+            operation = self.history.begin("look", key)
+            status, _, warning = Node(berth).ask("GET", f"{GROUPS}/{key}")
+            if status in (200, 404) and not warning:
+                done(operation, status == 200)
+
+
+class Harm(threading.Thread):
+    """Takes one part away at a time, and brings it back."""
+
+    def __init__(self, cluster, etcd, seed, end):
+        super().__init__()
+        self.cluster, self.etcd, self.end = cluster, etcd, end
+        self.random = random.Random(seed)
+        self.done = []
+
+    def run(self):
+        while time.monotonic() + AWAY[1] < self.end:
+            time.sleep(self.random.uniform(*BETWEEN))
+            act = self.random.choice((self.kill_member, self.pause_member, self.kill_node, self.pause_node))
+            act(self.random.uniform(*AWAY))
+            self.done.append(act.__name__)
+
+    def kill_member(self, seconds):
+        member = self.random.choice(self.etcd.members)
+        member.kill()
+        time.sleep(seconds)
+        member.start()
+
+    def pause_member(self, seconds):
+        member = self.random.choice(self.etcd.members)
+        member.pause()
+        time.sleep(seconds)
+        member.resume()
+
+    def kill_node(self, seconds):
+        number = self.random.randrange(len(self.cluster.nodes)) + 1
+        self.cluster.nodes[number - 1].kill()
+        time.sleep(seconds)
+        self.cluster.start(number)
+
+    def pause_node(self, seconds):
+        node = self.random.choice(self.cluster.nodes)
+        os.kill(node.process.pid, 19)
+        time.sleep(seconds)
+        os.kill(node.process.pid, 18)
+
+
+def check(folder, seconds, seed):
+    """(faults, counts, what was done to the cluster)"""
+    etcd = Etcd(folder / "etcd", 3)
+    cluster = Cluster(folder, etcd)
+    history = History()
+    try:
+        cluster.see_each_other()
+        registers = []
+        for number in range(REGISTERS):
+            status, answer, _ = Node(cluster.nodes[0]).ask("POST", f"{GROUPS}/_register",
+                                                           {"name": f"register {number}", "description": "first"})
+            assert status == 200, answer
+            registers.append(answer["model_group_id"])
+            done(history.begin("write", registers[-1], "first"))
+        end = time.monotonic() + seconds
+        threads = [Client(cluster, history, registers, number, seed, end) for number in range(CLIENTS)]
+        harm = Harm(cluster, etcd, seed, end)
+        for thread in [*threads, harm]:
+            thread.start()
+        for thread in [*threads, harm]:
+            thread.join()
+        cluster.see_each_other()
+        for berth in cluster.nodes:  # at the end all agree, and nothing that was acknowledged is lost
+            for key in registers:
+                operation = history.begin("read", key)
+                status, answer, warning = Node(berth).ask("GET", f"{GROUPS}/{key}")
+                assert status == 200 and not warning, (status, answer, warning)
+                done(operation, answer["description"])
+        counts = {name: sum(thread.counts[name] for thread in threads) for name in threads[0].counts}
+        return faults(history), counts, harm.done
+    finally:
+        cluster.kill()
+        etcd.kill()
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
+    parser.add_argument("--seconds", type=float, default=300)
+    parser.add_argument("--seed", type=int, default=1)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        found, counts, harm = check(Path(folder), options.seconds, options.seed)
+    print(f"{options.seconds:.0f} s: {counts}; harm: { {name: harm.count(name) for name in sorted(set(harm))} }")
+    print("\n".join(found) or "no fault")
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
