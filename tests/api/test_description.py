@@ -12,7 +12,7 @@ from berth_process import ML_REMOTE
 from users import CONFIG, basic
 from wire import Wire
 
-HOST_ROUTES = {"/", "/_cluster/health", "/_cluster/settings", "/_nodes", "/_nodes/stats", "/_berth/plugins"}
+HOST_ROUTES = {"/", "/_cluster/health", "/_cluster/state", "/_cluster/settings", "/_nodes", "/_nodes/stats", "/_berth/plugins"}
 PLUGIN_ROUTES = "/_berth/plugins/"
 USERS_ROUTES = ("/_plugins/_security/", "/_berth/security/")
 METHODS = {"get", "post", "put", "delete"}
