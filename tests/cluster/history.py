@@ -36,8 +36,12 @@ class History:
         with self.lock:
             self.operations.remove(operation)
 
-    def of(self, key, kind):
-        return [one for one in self.operations if one.key == key and one.kind == kind]
+    def by_key(self):
+        """{key: {kind: operations}}"""
+        found = {}
+        for one in self.operations:
+            found.setdefault(one.key, {}).setdefault(one.kind, []).append(one)
+        return found
 
 
 def done(operation, value=None):
@@ -46,29 +50,32 @@ def done(operation, value=None):
         operation.value = value
 
 
-def faults_of_register(history, key):
+def faults_of_register(key, writes, reads):
     """Reads of what was not written yet, or of what an acknowledged write had replaced before they began."""
-    writes = {one.value: one for one in history.of(key, "write")}
+    by_value = {one.value: one for one in writes}
+    acknowledged = sorted((one for one in writes if one.end != NEVER), key=lambda one: one.end)
     faults = []
-    for read in history.of(key, "read"):
+    for read in reads:
         if read.end == NEVER:
             continue
-        write = writes.get(read.value)
+        write = by_value.get(read.value)
         if not write or write.begin > read.end:
             faults.append(f"{key}: read {read.value!r}, which nobody had written")
             continue
-        newer = [one for one in writes.values() if write.end < one.begin and one.end < read.begin]
-        if newer:
-            faults.append(f"{key}: read {read.value!r} {read.begin - newer[0].end:.3f} s after "
-                          f"{newer[0].value!r} was acknowledged")
+        for newer in acknowledged:
+            if newer.end >= read.begin:
+                break
+            if write.end < newer.begin:
+                faults.append(f"{key}: read {read.value!r} {read.begin - newer.end:.3f} s after "
+                              f"{newer.value!r} was acknowledged")
+                break
     return faults
 
 
-def faults_of_deletion(history, key):
+def faults_of_deletion(key, deletes, looks):
     """Looks that found what was deleted before they began, or missed what was there."""
-    deletes = history.of(key, "delete")
     faults = []
-    for look in history.of(key, "look"):
+    for look in looks:
         if look.end == NEVER:
             continue
         if look.value and any(one.end < look.begin for one in deletes):
@@ -80,6 +87,7 @@ def faults_of_deletion(history, key):
 
 def faults(history):
     found = []
-    for key in {one.key for one in history.operations}:
-        found += faults_of_register(history, key) + faults_of_deletion(history, key)
+    for key, kinds in history.by_key().items():
+        found += faults_of_register(key, kinds.get("write", []), kinds.get("read", []))
+        found += faults_of_deletion(key, kinds.get("delete", []), kinds.get("look", []))
     return found
