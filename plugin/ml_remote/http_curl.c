@@ -6,8 +6,8 @@
 #include "plugin/ml_remote/http_call.h"
 
 #include "base/clock.h"
-#include "plugin/ml_remote/address.h"
 #include "base/curl/curl_late.h"
+#include "plugin/ml_remote/address.h"
 #include "plugin/ml_remote/http_headers.h"
 #include "plugin/ml_remote/transport.h"
 
