@@ -16,7 +16,7 @@ packages() {
                  ca-certificates" ;;
     cluster) echo "etcd-server" ;;
     test) echo "libcmocka-dev python3-venv openssl curl make git binutils
-                nodejs npm valgrind abigail-tools etcd-server" ;;
+                nodejs npm valgrind abigail-tools etcd-server iproute2" ;;
     fuzz) echo "clang-19 libclang-rt-19-dev" ;;
     bench) echo "nginx-light wrk" ;;
     style) echo "clang-format-19 clang-tidy-19" ;;

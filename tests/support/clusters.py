@@ -5,7 +5,6 @@ import shutil
 import signal
 import socket
 import subprocess
-import time
 import urllib.request
 
 from berth_process import PATIENCE_S, Berth
@@ -16,8 +15,8 @@ from waiting import eventually
 ROLES = ("cluster_manager,data", "data,ingest", "ml")
 
 
-def free_ports(count):
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+def free_ports(count, host="127.0.0.1"):
+    sockets = [socket.create_server((host, 0)) for _ in range(count)]
     ports = [one.getsockname()[1] for one in sockets]
     for one in sockets:
         one.close()
@@ -27,9 +26,9 @@ def free_ports(count):
 class Member:
     """One member of etcd."""
 
-    def __init__(self, name, folder, ports, cluster):
-        self.url = f"http://127.0.0.1:{ports[0]}"
-        peer = f"http://127.0.0.1:{ports[1]}"
+    def __init__(self, name, folder, host, ports, cluster):
+        self.url = f"http://{host}:{ports[0]}"
+        peer = f"http://{host}:{ports[1]}"
         self.command = ["etcd", "--name", name, "--data-dir", str(folder), "--listen-client-urls", self.url,
                         "--advertise-client-urls", self.url, "--listen-peer-urls", peer,
                         "--initial-advertise-peer-urls", peer, "--initial-cluster", cluster,
@@ -63,11 +62,11 @@ class Member:
 class Etcd:
     """An etcd of so many members, which is ready when the constructor has returned."""
 
-    def __init__(self, folder, members=1):
-        ports = free_ports(2 * members)
+    def __init__(self, folder, members=1, host="127.0.0.1"):
+        ports = free_ports(2 * members, host)
         names = [f"m{i}" for i in range(members)]
-        peers = ",".join(f"{name}=http://127.0.0.1:{ports[2 * i + 1]}" for i, name in enumerate(names))
-        self.members = [Member(name, folder / name, ports[2 * i:2 * i + 2], peers)
+        peers = ",".join(f"{name}=http://{host}:{ports[2 * i + 1]}" for i, name in enumerate(names))
+        self.members = [Member(name, folder / name, host, ports[2 * i:2 * i + 2], peers)
                         for i, name in enumerate(names)]
         self.start()
 
@@ -146,12 +145,3 @@ class Cluster:
         for node in self.nodes:
             if node:
                 node.kill()
-
-
-def until(look, wanted, seconds=PATIENCE_S):
-    """Looks until what is seen is what is wanted; gives how long it took, in seconds."""
-    began = time.monotonic()
-    while not wanted(seen := look()):
-        assert time.monotonic() - began < seconds, f"still {seen!r}"
-        time.sleep(0.01)
-    return time.monotonic() - began
