@@ -4,6 +4,7 @@ import json
 import shutil
 import signal
 import socket
+import ssl
 import subprocess
 import urllib.request
 
@@ -26,23 +27,35 @@ def free_ports(count, host="127.0.0.1"):
 class Member:
     """One member of etcd."""
 
-    def __init__(self, name, folder, host, ports, cluster):
-        self.url = f"http://{host}:{ports[0]}"
+    def __init__(self, name, folder, host, ports, cluster, certificates=None):
+        self.url = f"{'https' if certificates else 'http'}://{host}:{ports[0]}"
         peer = f"http://{host}:{ports[1]}"
         self.command = ["etcd", "--name", name, "--data-dir", str(folder), "--listen-client-urls", self.url,
                         "--advertise-client-urls", self.url, "--listen-peer-urls", peer,
                         "--initial-advertise-peer-urls", peer, "--initial-cluster", cluster,
                         "--heartbeat-interval", "50", "--election-timeout", "500"]
+        self.context = None
+        if certificates:
+            self.command += ["--cert-file", str(certificates / "server.pem"), "--key-file",
+                             str(certificates / "server.key"), "--client-cert-auth", "--trusted-ca-file",
+                             str(certificates / "ca.pem")]
+            self.context = ssl.create_default_context(cafile=certificates / "ca.pem")
+            self.context.load_cert_chain(certificates / "client.pem", certificates / "client.key")
         self.process = None
 
     def start(self):
         self.process = subprocess.Popen(self.command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
                                         stdin=subprocess.DEVNULL)
 
+    def ask(self, path, body=None):
+        """What a member answers; of its v3 API where there is a body."""
+        request = urllib.request.Request(self.url + path, data=json.dumps(body).encode() if body else None)
+        with urllib.request.urlopen(request, timeout=2, context=self.context) as answer:
+            return json.load(answer)
+
     def is_healthy(self):
         try:
-            with urllib.request.urlopen(self.url + "/health", timeout=2) as answer:
-                return json.load(answer)["health"] == "true"
+            return self.ask("/health")["health"] == "true"
         except (OSError, ValueError, KeyError):
             return False
 
@@ -62,11 +75,11 @@ class Member:
 class Etcd:
     """An etcd of so many members, which is ready when the constructor has returned."""
 
-    def __init__(self, folder, members=1, host="127.0.0.1"):
+    def __init__(self, folder, members=1, host="127.0.0.1", certificates=None):
         ports = free_ports(2 * members, host)
         names = [f"m{i}" for i in range(members)]
         peers = ",".join(f"{name}=http://{host}:{ports[2 * i + 1]}" for i, name in enumerate(names))
-        self.members = [Member(name, folder / name, host, ports[2 * i:2 * i + 2], peers)
+        self.members = [Member(name, folder / name, host, ports[2 * i:2 * i + 2], peers, certificates)
                         for i, name in enumerate(names)]
         self.start()
 
