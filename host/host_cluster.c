@@ -129,6 +129,9 @@ int32_t host_start_peers(struct host *host, struct berth_error *error) {
                                     .secrets = host->secrets,
                                     .log = host->log,
                                     .tls = host->node.tls,
-                                    .ca = host->node.tls_ca};
+                                    .ca = host->node.tls_ca,
+                                    .certificate = host->node.tls_certificate,
+                                    .key = host->node.tls_key,
+                                    .key_password = host->node.tls_key_password};
     return host->etcd ? peers_create(&options, &host->peers, error) : BERTH_OK;
 }

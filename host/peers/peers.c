@@ -78,6 +78,11 @@ int32_t peer_call_prepare(struct peers *peers, struct peer_call *call, CURL *eas
     if (peers->ca[0]) {
         ok = ok && curl_easy_setopt(easy, CURLOPT_CAINFO, peers->ca) == CURLE_OK;
     }
+    if (peers->certificate[0]) {
+        ok = ok && curl_easy_setopt(easy, CURLOPT_SSLCERT, peers->certificate) == CURLE_OK &&
+             curl_easy_setopt(easy, CURLOPT_SSLKEY, peers->key) == CURLE_OK &&
+             curl_easy_setopt(easy, CURLOPT_KEYPASSWD, peers->key_password) == CURLE_OK;
+    }
     return ok ? BERTH_OK : BERTH_E_NO_MEMORY;
 }
 
@@ -268,6 +273,11 @@ int32_t peers_create(const struct peers_options *options, struct peers **out_pee
     }
     peers->options = *options;
     (void)snprintf(peers->ca, sizeof peers->ca, BASE_FMT, BASE_ARG(options->ca));
+    (void)snprintf(peers->certificate, sizeof peers->certificate, BASE_FMT,
+                   BASE_ARG(options->certificate));
+    (void)snprintf(peers->key, sizeof peers->key, BASE_FMT, BASE_ARG(options->key));
+    (void)snprintf(peers->key_password, sizeof peers->key_password, BASE_FMT,
+                   BASE_ARG(options->key_password));
     (void)pthread_mutex_init(&peers->lock, NULL);
     for (uint32_t i = 0; i < loop_group_count(options->loops); i++) {
         peers->loops[i] =
@@ -306,5 +316,6 @@ void peers_destroy(struct peers *peers) {
         peers->askers = next;
     }
     (void)pthread_mutex_destroy(&peers->lock);
+    explicit_bzero(peers->key_password, sizeof peers->key_password);
     free(peers);
 }

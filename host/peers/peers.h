@@ -23,6 +23,10 @@ struct peers_options {
     struct log *log;
     bool tls;            /* the nodes serve HTTPS */
     struct berth_str ca; /* PEM file of their authorities; empty: those of the system */
+    /* What this node shows them, PEM files; empty: nothing. */
+    struct berth_str certificate;
+    struct berth_str key;
+    struct berth_str key_password;
 };
 
 /* UNSUPPORTED where libcurl is not installed. */

@@ -34,6 +34,9 @@ struct peer_loop {
 struct peers {
     struct peers_options options;
     char ca[PEERS_URL_MAX];
+    char certificate[PEERS_URL_MAX];
+    char key[PEERS_URL_MAX];
+    char key_password[PEERS_URL_MAX];
     pthread_mutex_t lock;
     struct asker *askers; /* free ones; under lock */
     _Atomic bool is_stopped;
