@@ -115,6 +115,7 @@ static const struct row rows[] = {
     ON_WORKER("GET", "/config/{config_id}", "config/get", NO_BODY, ml_get_config, NULL),
 
     OF_NODES("/_try", "try", ml_try_model),
+    OF_NODES("/_idle", "idle", ml_idle_model),
 };
 
 /*

@@ -5,8 +5,8 @@
 #include "plugin/ml_remote/catalogue.h"
 #include "plugin/ml_remote/deploy.h"
 #include "plugin/ml_remote/found.h"
+#include "plugin/ml_remote/handlers.h"
 #include "plugin/ml_remote/node_choice.h"
-#include "plugin/ml_remote/workers.h"
 
 #include <stdio.h>
 
@@ -32,6 +32,91 @@ static bool is_idle(struct ml_plugin *plugin, struct berth_str id) {
     return last && (base_monotonic_ns() - last) / NS_PER_MINUTE >= (uint64_t)ttl;
 }
 
+/* Where nodes ask each other whether a model is used. */
+#define IDLE_PATH "/_plugins/_ml/_nodes/_idle"
+#define IDLE_TIMEOUT_MS 5000u
+
+int32_t ml_idle_model(struct ml_call *call) {
+    struct berth_str model_id = {NULL, 0};
+    int32_t code = ml_call_read_body(call);
+    code = code ? code : ml_call_text(call, call->body, "model_id", &model_id);
+    if (code) {
+        return code;
+    }
+    bool idle = !ml_catalogue_has(call->plugin, model_id) || is_idle(call->plugin, model_id);
+    json_open_object(&call->out);
+    json_member_bool(&call->out, "idle", idle);
+    json_close_object(&call->out);
+    return BERTH_OK;
+}
+
+static void note_idle(void *user, uint32_t question, const struct berth_peer_answer *answer) {
+    bool *all_idle = user;
+    JSON_DOC_AUTO doc = {0};
+    (void)question;
+    *all_idle = *all_idle && answer->status == 200 && json_parse(&doc, answer->body, 0, NULL) &&
+                json_is(json_get(json_root(&doc), "idle"), JSON_TRUE);
+}
+
+/* The nodes of its plan that are there; false where another one than this is the first of them. */
+static bool list_others(struct ml_plugin *plugin, struct json_value model, struct base_arena *arena,
+                        struct ml_node_list *others) {
+    struct json_value planned = json_get(model, "planning_worker_nodes");
+    bool is_first = true;
+    bool is_ours = false;
+    others->ids = base_arena_array(arena, json_count(planned) + 1, sizeof *others->ids);
+    for (struct json_value v = json_first(planned); others->ids && json_present(v);
+         v = json_next(planned, v)) {
+        struct berth_str id;
+        struct ml_node_seen seen = {0};
+        if (json_string(v, arena, &id)) {
+            seen = ml_node_see(plugin, id);
+        }
+        if (seen.is_there) {
+            is_ours = is_ours || (is_first && seen.is_local);
+            is_first = false;
+            if (!seen.is_local) {
+                others->ids[others->count++] = id;
+            }
+        }
+    }
+    return is_ours;
+}
+
+/* Of a model on several nodes the first of them asks the others whether they use it. */
+static bool is_idle_everywhere(struct ml_plugin *plugin, struct berth_str id,
+                               struct base_arena *arena) {
+    ML_DOCUMENT_AUTO model = {0};
+    BASE_BUF_AUTO body;
+    struct ml_node_list others = {0};
+    struct berth_error error = BASE_ERROR_INIT;
+    bool all_idle = true;
+    base_buf_init(&body, 4096);
+    if (!is_idle(plugin, id) || ml_document_get(plugin, ML_MODEL, id, &model, &error) ||
+        !list_others(plugin, model.root, arena, &others)) {
+        return false;
+    }
+    json_open_object(&body);
+    json_member_string(&body, "model_id", id);
+    json_close_object(&body);
+    struct berth_peer_question *questions =
+        base_arena_array(arena, others.count + 1u, sizeof *questions);
+    if (!questions || body.error || (others.count > 0 && !plugin->peers)) {
+        return false;
+    }
+    for (uint32_t i = 0; i < others.count; i++) {
+        questions[i] = (struct berth_peer_question){.size = sizeof *questions,
+                                                    .node_id = others.ids[i],
+                                                    .path = BERTH_STR(IDLE_PATH),
+                                                    .body = base_buf_view(&body)};
+    }
+    int32_t code = others.count == 0
+                       ? BERTH_OK
+                       : plugin->peers->ask(plugin->host, questions, others.count, IDLE_TIMEOUT_MS,
+                                            note_idle, &all_idle, &error);
+    return !code && all_idle;
+}
+
 void ml_tidy_idle_models(struct ml_plugin *plugin) {
     BASE_ARENA_AUTO arena;
     struct berth_str *ids = NULL;
@@ -40,8 +125,7 @@ void ml_tidy_idle_models(struct ml_plugin *plugin) {
     for (size_t i = 0; i < count; i++) {
         struct ml_node_list taken;
         struct berth_error error = BASE_ERROR_INIT;
-        /* Of one that others have as well they may know better; see docs/operations/cluster.md. */
-        if (is_idle(plugin, ids[i]) && !ml_workers_has(plugin->workers, ids[i])) {
+        if (is_idle_everywhere(plugin, ids[i], &arena)) {
             int32_t code = ml_undeploy(plugin, ids[i], NULL, &arena, &taken, &error);
             report(plugin, code ? BERTH_LOG_ERROR : BERTH_LOG_INFO,
                    code ? "model_not_undeployed" : "model_expired", ids[i],

@@ -183,6 +183,21 @@ def test_a_node_that_joins_gets_the_models(start_cluster, model_server):
     steps.client.close()
 
 
+def test_a_model_expires_when_no_node_uses_it(start_cluster, model_server):
+    cluster = start_cluster(["cluster_manager,ml", "ml"], settings={PREFIX + "sync_up_job_interval_in_seconds": 1})
+    cluster.see_each_other()
+    steps = cluster.steps(model_server)[0]
+    stays = steps.deployed_model()
+    goes = steps.client.transport.perform_request(
+        "POST", "/_plugins/_ml/models/_register",
+        body={"name": "goes", "function_name": "remote", "connector_id": steps.create_connector("another"),
+              "deploy_setting": {"model_ttl_minutes": 0}})["model_id"]
+    steps.deploy(goes)
+    eventually(lambda: states(cluster.nodes[1], goes)[0], "UNDEPLOYED".__eq__)
+    assert states(cluster.nodes[1], stays) == ("DEPLOYED", sorted(cluster.ids().values()))
+    steps.client.close()
+
+
 def test_what_is_for_nodes_is_for_nobody_else(start_cluster):
     cluster = start_cluster(["cluster_manager,ml"])
     with Wire(cluster.nodes[0]) as wire:
