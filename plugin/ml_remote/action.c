@@ -149,8 +149,9 @@ static int32_t make_headers(struct making *m, struct json_value json) {
     for (uint32_t i = 0; i < credentials->count; i++) {
         secrets[i] = credentials->list[i].secret->text;
     }
-    if (!code && ml_http_headers_create(views, lines.count, secrets, credentials->count,
-                                        &m->action->headers)) {
+    if (!code &&
+        ml_http_headers_create(credentials->plugin ? credentials->plugin->locked : NULL, views,
+                               lines.count, secrets, credentials->count, &m->action->headers)) {
         code = base_error_memory(m->error);
     }
     for (uint32_t i = 0; i < lines.count; i++) {

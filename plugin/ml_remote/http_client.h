@@ -14,6 +14,7 @@
 struct ml_http_client;
 struct ml_http_call;
 struct ml_http_headers;
+struct ml_locked;
 struct ml_transport;
 
 /* What became of a call. */
@@ -71,11 +72,11 @@ struct ml_http_request {
 
 /*
  * Headers as lines "Name: value", and the credentials that are in them, in memory that is not
- * swapped, not dumped, and wiped.
+ * swapped, not dumped, and wiped: a part of locked, or where that is NULL of its own.
  */
-int32_t ml_http_headers_create(const struct berth_str *lines, uint32_t count,
-                               const struct berth_str *secrets, uint32_t secret_count,
-                               struct ml_http_headers **out_headers);
+int32_t ml_http_headers_create(struct ml_locked *locked, const struct berth_str *lines,
+                               uint32_t count, const struct berth_str *secrets,
+                               uint32_t secret_count, struct ml_http_headers **out_headers);
 uint32_t ml_http_headers_count(const struct ml_http_headers *headers);
 struct berth_str ml_http_headers_line(const struct ml_http_headers *headers, uint32_t i);
 /* One of the secrets with which they were made, as it lives with them; empty for another text. */

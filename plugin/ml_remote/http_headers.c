@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Header lines that may hold credentials, as libcurl takes them and as they are sent: a mapping of
- * their own, locked, out of core dumps, wiped.
+ * Header lines that may hold credentials, as libcurl takes them and as they are sent, in memory
+ * that is locked, out of core dumps, and wiped.
  */
 #include "plugin/ml_remote/http_headers.h"
 
 #include <stdlib.h>
-#include <sys/mman.h>
 
 /* Shorter credentials are too likely to be part of an ordinary word. */
 #define SCRUB_MIN 4u
@@ -60,9 +59,9 @@ static char *put_block(struct ml_http_headers *headers, const struct berth_str *
     return at;
 }
 
-int32_t ml_http_headers_create(const struct berth_str *lines, uint32_t count,
-                               const struct berth_str *secrets, uint32_t secret_count,
-                               struct ml_http_headers **out_headers) {
+int32_t ml_http_headers_create(struct ml_locked *locked, const struct berth_str *lines,
+                               uint32_t count, const struct berth_str *secrets,
+                               uint32_t secret_count, struct ml_http_headers **out_headers) {
     size_t bytes = sizeof(struct ml_http_headers) + count * sizeof(struct curl_slist) +
                    secret_count * sizeof(struct berth_str);
     for (uint32_t i = 0; i < count; i++) {
@@ -72,14 +71,12 @@ int32_t ml_http_headers_create(const struct berth_str *lines, uint32_t count,
     for (uint32_t i = 0; i < secret_count; i++) {
         bytes += BASE_LEN(secrets[i]) + 1;
     }
-    struct ml_http_headers *headers =
-        mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (headers == MAP_FAILED) {
+    struct ml_locked_slab *slab = NULL;
+    struct ml_http_headers *headers = ml_locked_take(locked, bytes, &slab);
+    if (!headers) {
         return BERTH_E_NO_MEMORY;
     }
-    /* Beyond the limit of locked memory they can be swapped; that is the operator's choice. */
-    (void)mlock(headers, bytes);
-    (void)madvise(headers, bytes, MADV_DONTDUMP);
+    headers->slab = slab;
     headers->bytes = bytes;
     struct curl_slist *nodes = (struct curl_slist *)(headers + 1);
     headers->secrets = (struct berth_str *)(nodes + count);
@@ -123,9 +120,7 @@ struct berth_str ml_http_headers_secret(const struct ml_http_headers *headers,
 
 void ml_http_headers_destroy(struct ml_http_headers *headers) {
     if (headers) {
-        size_t bytes = headers->bytes;
-        explicit_bzero(headers, bytes);
-        (void)munmap(headers, bytes);
+        ml_locked_give(headers->slab, headers, headers->bytes);
     }
 }
 

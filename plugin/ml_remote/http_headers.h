@@ -8,10 +8,12 @@
 #include <curl/curl.h>
 
 #include "plugin/ml_remote/http_client.h"
+#include "plugin/ml_remote/locked.h"
 
 struct ml_http_headers {
-    size_t bytes;            /* of the mapping */
-    struct curl_slist *list; /* count nodes, one behind the other */
+    struct ml_locked_slab *slab; /* whose memory it is; NULL: a mapping of its own */
+    size_t bytes;                /* of all of it */
+    struct curl_slist *list;     /* count nodes, one behind the other */
     uint32_t count;
     /* The same as they are sent, with the empty line behind; without those that we make or empty */
     struct berth_str block;

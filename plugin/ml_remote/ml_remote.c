@@ -10,6 +10,7 @@
 #include "plugin/ml_remote/handlers.h"
 #include "plugin/ml_remote/handover.h"
 #include "plugin/ml_remote/housekeeping.h"
+#include "plugin/ml_remote/locked.h"
 #include "plugin/ml_remote/metrics.h"
 #include "plugin/ml_remote/predict.h"
 #include "plugin/ml_remote/settings.h"
@@ -72,6 +73,7 @@ static void destroy(void *user) {
     (void)pthread_mutex_destroy(&plugin->batch_lock);
     ml_upstreams_destroy(plugin->upstreams);
     ml_gate_unref(plugin->gate);
+    ml_locked_destroy(plugin->locked);
     base_arena_deinit(&plugin->arena);
     free(plugin);
 }
@@ -90,8 +92,10 @@ static int32_t create(const struct berth_host *host, void **out_plugin, struct b
     base_arena_init(&plugin->arena, ARENA_CHUNK);
     plugin->gate = ml_gate_create();
     plugin->upstreams = ml_upstreams_create();
-    int32_t code = plugin->gate && plugin->upstreams ? get_capabilities(plugin, error)
-                                                     : base_error_memory(error);
+    plugin->locked = ml_locked_create();
+    int32_t code = plugin->gate && plugin->upstreams && plugin->locked
+                       ? get_capabilities(plugin, error)
+                       : base_error_memory(error);
     code = code ? code : ml_catalogue_create(plugin, &plugin->catalogue, error);
     code = code ? code : ml_workers_create(plugin, &plugin->workers, error);
     code = code ? code : ml_housekeeping_create(plugin, &plugin->housekeeping, error);

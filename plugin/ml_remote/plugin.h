@@ -32,6 +32,7 @@ struct ml_settings;
 struct ml_http_client;
 struct ml_catalogue;
 struct ml_workers;
+struct ml_locked;
 struct ml_ask;
 struct ml_housekeeping;
 struct ml_handover;
@@ -85,6 +86,7 @@ struct ml_plugin {
     struct ml_catalogue *catalogue;
     /* Those on other nodes, and which: plugin/ml_remote/workers.h. */
     struct ml_workers *workers;
+    struct ml_locked *locked; /* memory of credentials: plugin/ml_remote/locked.h */
 
     /* What workers did, under its lock. */
     pthread_mutex_t usages_lock;

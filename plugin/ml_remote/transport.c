@@ -174,8 +174,8 @@ static int32_t finish(struct making *m, struct ml_transport **out_transport) {
     for (int i = 0; i < ML_TLS_SECRETS; i++) {
         views[i] = base_buf_view(&m->secrets[i]);
     }
-    if (!transport ||
-        ml_http_headers_create(&line, line.len ? 1 : 0, views, ML_TLS_SECRETS, &transport->kept)) {
+    if (!transport || ml_http_headers_create(NULL, &line, line.len ? 1 : 0, views, ML_TLS_SECRETS,
+                                             &transport->kept)) {
         free(transport);
         return base_error_memory(m->error);
     }

@@ -154,7 +154,7 @@ static void rig_begin(struct rig *rig, const char *const *answers) {
     memset(rig, 0, sizeof *rig);
     fake_host_init(&rig->host);
     assert_int_equal(ml_http_client_create(&rig->host.plugin, &rig->client, NULL), BERTH_OK);
-    assert_int_equal(ml_http_headers_create(lines, 2, NULL, 0, &rig->headers), BERTH_OK);
+    assert_int_equal(ml_http_headers_create(NULL, lines, 2, NULL, 0, &rig->headers), BERTH_OK);
     for (size_t i = 0; answers[i]; i++) {
         rig->service.answers[i] = answers[i];
     }
