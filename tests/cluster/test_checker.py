@@ -40,4 +40,4 @@ def test_what_is_a_fault(operations, fault):
 def test_nothing_is_lost_or_stale_while_parts_are_taken_away(tmp_path):
     found, counts, harm = check(tmp_path, SECONDS, seed=1)
     assert found == []
-    assert counts["written"] > 50 and counts["read"] > 50 and len(harm) >= 3, (counts, harm)
+    assert counts["written"] > 50 and counts["read"] > 50 and harm, (counts, harm)
