@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/json_write.h"
+#include "host/base/condition.h"
 #include "host/cluster/members.h"
 #include "host/etcd/etcd_watch.h"
 #include "host/version.h"
@@ -11,7 +12,6 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 #include <unistd.h>
 
 #define KEY_MAX 256u
@@ -44,15 +44,6 @@ struct cluster {
     int64_t lease;
     struct base_buf told; /* what the key says */
 };
-
-static struct timespec time_in(uint64_t ms) {
-    struct timespec until;
-    (void)clock_gettime(CLOCK_MONOTONIC, &until);
-    uint64_t ns = (uint64_t)until.tv_nsec + ms * BASE_NS_PER_MS;
-    until.tv_sec += (time_t)(ns / 1000000000u);
-    until.tv_nsec = (long)(ns % 1000000000u);
-    return until;
-}
 
 /* ---- what this node says ---- */
 
@@ -199,7 +190,7 @@ static void *work(void *user) {
             good_until = began + cluster->options.lease_ms * BASE_NS_PER_MS;
         }
         cluster->is_registered = base_monotonic_ns() < good_until;
-        struct timespec until = time_in(code ? PROBE_MS : cluster->options.lease_ms / BEATS);
+        struct timespec until = condition_in(code ? PROBE_MS : cluster->options.lease_ms / BEATS);
         (void)pthread_mutex_lock(&cluster->lock);
         while (!cluster->is_ending && !cluster->is_told &&
                pthread_cond_timedwait(&cluster->changed, &cluster->lock, &until) == 0) {
@@ -268,11 +259,7 @@ int32_t cluster_create(const struct cluster_options *options, struct cluster **o
         return base_error_memory(error);
     }
     cluster->options = *options;
-    pthread_condattr_t attributes;
-    (void)pthread_condattr_init(&attributes);
-    (void)pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    (void)pthread_cond_init(&cluster->changed, &attributes);
-    (void)pthread_condattr_destroy(&attributes);
+    condition_init(&cluster->changed);
     (void)pthread_mutex_init(&cluster->lock, NULL);
     base_buf_init(&cluster->told, ANSWER_MAX);
     (void)snprintf(cluster->prefix, sizeof cluster->prefix, BASE_FMT "nodes/",
@@ -298,7 +285,7 @@ void cluster_destroy(struct cluster *cluster) {
 }
 
 static void wait_until_seen(struct cluster *cluster) {
-    struct timespec until = time_in(JOIN_MS);
+    struct timespec until = condition_in(JOIN_MS);
     int failed = 0;
     (void)pthread_mutex_lock(&cluster->lock);
     while (!cluster->has_seen_itself && !failed && etcd_is_up(cluster->options.etcd)) {
@@ -361,7 +348,7 @@ void cluster_settings_applied(struct cluster *cluster, uint64_t revision) {
 }
 
 bool cluster_wait_settings(struct cluster *cluster, uint64_t revision, uint64_t timeout_ms) {
-    struct timespec until = time_in(timeout_ms);
+    struct timespec until = condition_in(timeout_ms);
     int failed = 0;
     (void)pthread_mutex_lock(&cluster->lock);
     while (cluster->settings_least < revision && !failed) {

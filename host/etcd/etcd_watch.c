@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "host/etcd/etcd_watch.h"
 
-#include "base/clock.h"
 #include "base/json_write.h"
+#include "host/base/condition.h"
 
 #include <curl/curl.h>
 #include <pthread.h>
@@ -249,11 +249,7 @@ static int32_t follow(struct etcd_watch *watch, struct berth_error *error) {
 /* ---- the thread ---- */
 
 static void pause_for(struct etcd_watch *watch, uint64_t ms) {
-    struct timespec until;
-    (void)clock_gettime(CLOCK_MONOTONIC, &until);
-    uint64_t ns = (uint64_t)until.tv_nsec + ms * BASE_NS_PER_MS;
-    until.tv_sec += (time_t)(ns / 1000000000u);
-    until.tv_nsec = (long)(ns % 1000000000u);
+    struct timespec until = condition_in(ms);
     (void)pthread_mutex_lock(&watch->lock);
     if (!watch->is_ending) {
         (void)pthread_cond_timedwait(&watch->wake, &watch->lock, &until);
@@ -295,11 +291,7 @@ int32_t etcd_watch_start(const struct etcd_watch_options *options, struct etcd_w
     if (!watch) {
         return base_error_memory(error);
     }
-    pthread_condattr_t attributes;
-    (void)pthread_condattr_init(&attributes);
-    (void)pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    (void)pthread_cond_init(&watch->wake, &attributes);
-    (void)pthread_condattr_destroy(&attributes);
+    condition_init(&watch->wake);
     (void)pthread_mutex_init(&watch->lock, NULL);
     watch->etcd = options->etcd;
     watch->name = options->name;

@@ -4,12 +4,11 @@
  */
 #include "host/store/remote_internal.h"
 
-#include "base/clock.h"
 #include "base/json_write.h"
+#include "host/base/condition.h"
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 /* How long a node may take at its start to get all documents. */
 #define START_TIMEOUT_MS (15u * 60 * 1000)
@@ -69,17 +68,8 @@ void remote_stop_waiting(struct remote *remote) {
     tell_waiters(ready);
 }
 
-static struct timespec time_in(uint64_t ms) {
-    struct timespec until;
-    (void)clock_gettime(CLOCK_MONOTONIC, &until);
-    uint64_t ns = (uint64_t)until.tv_nsec + ms * BASE_NS_PER_MS;
-    until.tv_sec += (time_t)(ns / 1000000000u);
-    until.tv_nsec = (long)(ns % 1000000000u);
-    return until;
-}
-
 static bool wait_until(struct remote *remote, int64_t revision, uint64_t ms) {
-    struct timespec until = time_in(ms);
+    struct timespec until = condition_in(ms);
     int failed = 0;
     (void)pthread_mutex_lock(&remote->lock);
     while (remote->applied < revision && !failed) {
@@ -455,11 +445,7 @@ static struct remote *make_remote(struct store *store, const struct store_option
     if (!remote) {
         return NULL;
     }
-    pthread_condattr_t attributes;
-    (void)pthread_condattr_init(&attributes);
-    (void)pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    (void)pthread_cond_init(&remote->changed, &attributes);
-    (void)pthread_condattr_destroy(&attributes);
+    condition_init(&remote->changed);
     (void)pthread_mutex_init(&remote->lock, NULL);
     remote->store = store;
     remote->etcd = options->etcd;
