@@ -89,7 +89,7 @@ static int32_t start_data(struct host *host, struct berth_error *error) {
     code = code ? code : secrets_open(host->data_path, &host->secrets, error);
     struct store_options options = {.data_path = host->data_path,
                                     /* One more for the feed, and one for a read within a scan. */
-                                    .readers = host->node.worker_threads + 2,
+                                    .readers = host->node.worker_threads + PEER_WORKERS + 2,
                                     .sync_full = host->node.store_sync_full,
                                     .refresh_interval_ms = host->node.store_refresh_interval_ms,
                                     .etcd = host->etcd,
@@ -205,12 +205,16 @@ static int32_t start_threads(struct host *host, struct berth_error *error) {
     uint32_t loops = host->node.loops ? host->node.loops : machine.processors;
     int32_t code = loop_group_create(loops > LOOPS_MAX ? LOOPS_MAX : loops, &host->loops, error);
     code = code ? code
-                : worker_pool_create(host->node.worker_threads, host->node.worker_queue,
+                : worker_pool_create("worker", host->node.worker_threads, host->node.worker_queue,
                                      &host->workers, error);
+    code = code || !host->etcd ? code
+                               : worker_pool_create("peer-worker", PEER_WORKERS, PEER_QUEUE,
+                                                    &host->peer_workers, error);
     code = code ? code : start_security(host, error);
     code = code ? code : start_audit(host, error);
     struct router_options options = {.loops = host->loops,
                                      .workers = host->workers,
+                                     .peer_workers = host->peer_workers,
                                      .security = host->security,
                                      .peer_secrets = host->etcd ? host->secrets : NULL,
                                      .is_stale = host->etcd ? host_is_stale : NULL,
@@ -273,6 +277,7 @@ static int32_t load_plugins(struct host *host, struct berth_error *error) {
 static int32_t start_plugins(struct host *host, struct berth_error *error) {
     host->services = (struct plugin_services){.loops = host->loops,
                                               .workers = host->workers,
+                                              .peer_workers = host->peer_workers,
                                               .router = host->router,
                                               .settings = host->settings,
                                               .nodes = host->nodes,
@@ -289,6 +294,7 @@ static int32_t start_plugins(struct host *host, struct berth_error *error) {
         .settings = host->settings,
         .nodes = host->nodes,
         .cluster = host->cluster,
+        .peers = host->peers,
         .store = host->store,
         .plugins = host->plugins,
         .control = host->control,
@@ -414,8 +420,11 @@ void host_destroy(struct host *host) {
         plugins_stop(host->plugins, timeout);
     }
     peers_stop(host->peers);
-    if (host->workers) {
-        worker_pool_stop(host->workers);
+    struct worker_pool *const pools[] = {host->workers, host->peer_workers};
+    for (size_t i = 0; i < BASE_COUNT(pools); i++) {
+        if (pools[i]) {
+            worker_pool_stop(pools[i]);
+        }
     }
     if (host->loops) {
         (void)loop_group_stop(host->loops);
@@ -434,6 +443,7 @@ void host_destroy(struct host *host) {
         (void)close(host->audit_fd);
     }
     worker_pool_destroy(host->workers);
+    worker_pool_destroy(host->peer_workers);
     loop_group_destroy(host->loops);
     nodes_destroy(host->nodes);
     store_close(host->store);

@@ -23,6 +23,10 @@
 /* How long the other nodes may take to follow it before it is acknowledged all the same. */
 #define SETTLE_MS 2000
 
+/* Threads for what other nodes ask and cannot be answered on a loop; and how much of it waits. */
+#define PEER_WORKERS 2
+#define PEER_QUEUE 1024
+
 struct host {
     struct log *log;
     struct settings *settings;
@@ -44,6 +48,7 @@ struct host {
     struct store *store;
     struct loop_group *loops;
     struct worker_pool *workers;
+    struct worker_pool *peer_workers; /* NULL: this node is alone */
     struct router *router;
     struct tls_context *tls;
     struct http_server *server;

@@ -10,6 +10,7 @@ struct worker_pool {
     pthread_cond_t wake;
     struct worker_job *first;
     struct worker_job **last;
+    const char *name;
     uint32_t queue_max;
     bool stopping;
     struct worker_stats stats;
@@ -17,12 +18,12 @@ struct worker_pool {
     pthread_t threads[];
 };
 
-static _Thread_local bool is_worker;
+static _Thread_local const struct worker_pool *current;
 
 static void *run_worker(void *arg) {
     struct worker_pool *pool = arg;
-    is_worker = true;
-    (void)pthread_setname_np(pthread_self(), "worker");
+    current = pool;
+    (void)pthread_setname_np(pthread_self(), pool->name);
     (void)pthread_mutex_lock(&pool->lock);
     for (;;) {
         while (!pool->first && !pool->stopping) {
@@ -48,8 +49,8 @@ static void *run_worker(void *arg) {
     return NULL;
 }
 
-int32_t worker_pool_create(uint32_t threads, uint32_t queue_max, struct worker_pool **out_pool,
-                           struct berth_error *error) {
+int32_t worker_pool_create(const char *name, uint32_t threads, uint32_t queue_max,
+                           struct worker_pool **out_pool, struct berth_error *error) {
     struct worker_pool *pool = calloc(1, sizeof *pool + threads * sizeof pool->threads[0]);
     if (!pool) {
         return base_error_memory(error);
@@ -57,6 +58,7 @@ int32_t worker_pool_create(uint32_t threads, uint32_t queue_max, struct worker_p
     (void)pthread_mutex_init(&pool->lock, NULL);
     (void)pthread_cond_init(&pool->wake, NULL);
     pool->last = &pool->first;
+    pool->name = name;
     pool->queue_max = queue_max;
     pool->stats.threads = threads;
     for (; pool->started < threads; pool->started++) {
@@ -108,8 +110,8 @@ int32_t worker_pool_submit(struct worker_pool *pool, struct worker_job *job) {
     return code;
 }
 
-bool worker_is_current(void) {
-    return is_worker;
+const struct worker_pool *worker_pool_current(void) {
+    return current;
 }
 
 void worker_pool_stats(struct worker_pool *pool, struct worker_stats *out_stats) {

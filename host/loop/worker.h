@@ -15,9 +15,9 @@ struct worker_job {
     void (*run)(struct worker_job *job);
 };
 
-/* threads: at least 1; queue_max: how many jobs may wait. */
-int32_t worker_pool_create(uint32_t threads, uint32_t queue_max, struct worker_pool **out_pool,
-                           struct berth_error *error);
+/* name: of its threads, a constant; threads: at least 1; queue_max: how many jobs may wait. */
+int32_t worker_pool_create(const char *name, uint32_t threads, uint32_t queue_max,
+                           struct worker_pool **out_pool, struct berth_error *error);
 
 /* Refuses further jobs, has those that wait run, joins the threads. May be called again. */
 void worker_pool_stop(struct worker_pool *pool);
@@ -26,8 +26,8 @@ void worker_pool_destroy(struct worker_pool *pool);
 /* LIMIT when the queue is full, STATE after stop; then run is not called. */
 int32_t worker_pool_submit(struct worker_pool *pool, struct worker_job *job);
 
-/* Whether the calling thread is one of a pool. */
-bool worker_is_current(void);
+/* The pool that the calling thread is of; NULL: of none. */
+const struct worker_pool *worker_pool_current(void);
 
 struct worker_stats {
     uint32_t threads;

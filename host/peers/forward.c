@@ -23,7 +23,10 @@ struct forward {
     char node_id[PEERS_ID_MAX];
     char type[TYPE_MAX];
     char retry_after[24];
+    char load[24];
+    char refusal[PEER_REFUSAL_MAX]; /* of the token; empty: it was taken */
     struct base_buf body;
+    bool is_second; /* sent again, since the clocks differ */
     bool is_streaming;
     bool is_paused;
 };
@@ -45,12 +48,17 @@ static void unlink_forward(struct forward *f) {
     *link = f->next;
 }
 
-static void free_forward(struct forward *f) {
+static void stop_transfer(struct forward *f) {
     if (f->easy) {
         (void)curl_multi_remove_handle(f->home->multi, f->easy);
         curl_easy_cleanup(f->easy);
+        f->easy = NULL;
     }
     peer_call_deinit(&f->call);
+}
+
+static void free_forward(struct forward *f) {
+    stop_transfer(f);
     base_buf_deinit(&f->body);
     free(f);
 }
@@ -71,11 +79,19 @@ static void answer(struct forward *f) {
     (void)router_reply(f->request, &reply);
 }
 
+static uint32_t load_of(const struct forward *f) {
+    int64_t load = 0;
+    (void)base_str_i64(base_cstr(f->load), &load);
+    return load > 0 && load <= UINT32_MAX ? (uint32_t)load : 0;
+}
+
 /* It is over: with an answer, with a part of one, or with nothing. */
 static void end(struct forward *f, bool is_answered) {
     berth_forward_fn fn = f->fn;
     void *user = f->user;
-    int32_t code = f->request ? BERTH_OK : BERTH_E_CANCELLED;
+    struct berth_forward_end how = {.size = sizeof how,
+                                    .code = f->request ? BERTH_OK : BERTH_E_CANCELLED,
+                                    .load = is_answered ? load_of(f) : 0};
     unlink_forward(f);
     if (f->is_streaming && f->request) {
         (void)router_stream_close(f->request, is_answered);
@@ -83,29 +99,21 @@ static void end(struct forward *f, bool is_answered) {
         answer(f);
     } else if (f->request) {
         (void)router_on_cancel(f->request, NULL, NULL);
-        code = BERTH_E_UNAVAILABLE;
+        how.code = BERTH_E_UNAVAILABLE;
     }
     free_forward(f);
-    fn(user, code);
+    fn(user, &how);
 }
 
 /* ---- what comes ---- */
 
-static void take_header(struct forward *f, const char *name, char *to, size_t size,
-                        struct berth_str line) {
-    size_t len = strlen(name);
-    if (line.len > len && strncasecmp(line.ptr, name, len) == 0) {
-        struct berth_str value = base_str_trim(base_str_from(line, len));
-        (void)snprintf(to, size, BASE_FMT, BASE_ARG(value));
-    }
-    (void)f;
-}
-
 static size_t on_header(char *bytes, size_t size, size_t count, void *user) {
     struct forward *f = user;
     struct berth_str line = base_str(bytes, size * count);
-    take_header(f, "content-type:", f->type, sizeof f->type, line);
-    take_header(f, "retry-after:", f->retry_after, sizeof f->retry_after, line);
+    peer_header_take("content-type:", line, f->type, sizeof f->type);
+    peer_header_take("retry-after:", line, f->retry_after, sizeof f->retry_after);
+    peer_header_take(ROUTER_LOAD_HEADER ":", line, f->load, sizeof f->load);
+    peer_header_take(PEER_REFUSAL_HEADER ":", line, f->refusal, sizeof f->refusal);
     return size * count;
 }
 
@@ -154,6 +162,21 @@ static size_t on_body(char *bytes, size_t size, size_t count, void *user) {
 
 /* ---- libcurl on the loop ---- */
 
+static int32_t start(struct forward *f);
+
+/* Sends it again where only the clocks were in the way. */
+static bool send_again(struct forward *f) {
+    if (f->is_second || !f->request ||
+        !peer_clock_learn(f->home->peers, base_cstr(f->node_id), &f->call, f->refusal)) {
+        return false;
+    }
+    f->is_second = true;
+    f->refusal[0] = f->load[0] = f->type[0] = f->retry_after[0] = '\0';
+    base_buf_clear(&f->body);
+    stop_transfer(f);
+    return start(f) == BERTH_OK;
+}
+
 static void read_done(struct peer_loop *home) {
     CURLMsg *message;
     int left = 0;
@@ -162,7 +185,11 @@ static void read_done(struct peer_loop *home) {
         if (message->msg == CURLMSG_DONE) {
             CURLcode result = message->data.result;
             (void)curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, (char **)&f);
-            end(f, result == CURLE_OK);
+            if (result != CURLE_OK || !f->refusal[0]) {
+                end(f, result == CURLE_OK);
+            } else if (!send_again(f)) {
+                end(f, false); /* what it says is for this node, not for the client */
+            }
         }
     }
 }
@@ -290,13 +317,14 @@ static void on_gone(void *user) {
     }
 }
 
-static int32_t start(struct forward *f, const char *address) {
+static int32_t start(struct forward *f) {
     const struct berth_request_view *view = router_view(f->request);
     const struct security_caller *caller = router_caller(f->request);
     const struct peer_request asked = {view->method, view->path, view->body};
     f->easy = curl_easy_init();
-    int32_t code = f->easy ? peer_call_prepare(f->home->peers, &f->call, f->easy, address, &asked,
-                                               caller ? &caller->user : NULL, PEER_CLIENT)
+    const struct peer_sender sender = {.user = caller ? &caller->user : NULL, .asker = PEER_CLIENT};
+    int32_t code = f->easy ? peer_call_prepare(f->home->peers, &f->call, f->easy,
+                                               base_cstr(f->node_id), &asked, sender)
                            : BERTH_E_NO_MEMORY;
     if (code) {
         return code;
@@ -313,11 +341,10 @@ static int32_t start(struct forward *f, const char *address) {
 int32_t peers_forward(struct peers *peers, struct berth_request *request, struct berth_str node_id,
                       berth_forward_fn fn, void *user) {
     struct peer_loop *home = &peers->loops[loop_index(loop_current())];
-    char address[PEERS_ADDRESS_MAX];
     if (router_is_forwarded(request)) {
         return BERTH_E_STATE; /* once is enough */
     }
-    if (node_id.len >= PEERS_ID_MAX || !peers_find(peers, node_id, address)) {
+    if (node_id.len >= PEERS_ID_MAX) {
         return BERTH_E_NOT_FOUND;
     }
     if (!open_loop(home)) {
@@ -330,7 +357,7 @@ int32_t peers_forward(struct peers *peers, struct berth_request *request, struct
     *f = (struct forward){.home = home, .request = request, .fn = fn, .user = user};
     memcpy(f->node_id, node_id.ptr, BASE_LEN(node_id));
     base_buf_init(&f->body, BODY_MAX);
-    int32_t code = start(f, address);
+    int32_t code = start(f);
     if (code) {
         free_forward(f);
         return code;

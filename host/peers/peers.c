@@ -6,6 +6,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <strings.h>
 
 #define OWNER "peers"
 /* An answer between nodes. */
@@ -38,21 +39,84 @@ bool peers_find(struct peers *peers, struct berth_str node_id,
     return call.found;
 }
 
+/* ---- their clocks ---- */
+
+struct node_clock {
+    struct node_clock *next;
+    int64_t ahead_ms;
+    char id[PEERS_ID_MAX];
+};
+
+/* Under the lock. */
+static struct node_clock *find_clock(const struct peers *peers, struct berth_str node_id) {
+    struct node_clock *clock = peers->clocks;
+    while (clock && !base_str_is(node_id, clock->id)) {
+        clock = clock->next;
+    }
+    return clock;
+}
+
+static int64_t ahead_of(struct peers *peers, struct berth_str node_id) {
+    (void)pthread_mutex_lock(&peers->lock);
+    const struct node_clock *clock = find_clock(peers, node_id);
+    int64_t ahead_ms = clock ? clock->ahead_ms : 0;
+    (void)pthread_mutex_unlock(&peers->lock);
+    return ahead_ms;
+}
+
+static void note_clock(struct peers *peers, struct berth_str node_id, int64_t ahead_ms) {
+    (void)pthread_mutex_lock(&peers->lock);
+    struct node_clock *clock = find_clock(peers, node_id);
+    if (!clock && node_id.len < PEERS_ID_MAX && (clock = calloc(1, sizeof *clock))) {
+        memcpy(clock->id, node_id.ptr, BASE_LEN(node_id));
+        clock->next = peers->clocks;
+        peers->clocks = clock;
+    }
+    if (clock) {
+        clock->ahead_ms = ahead_ms;
+    }
+    (void)pthread_mutex_unlock(&peers->lock);
+}
+
+static struct berth_str token_of(const struct peer_call *call) {
+    return base_cstr(call->token.ptr + strlen(PEER_TOKEN_HEADER ": "));
+}
+
+bool peer_clock_learn(struct peers *peers, struct berth_str node_id, const struct peer_call *call,
+                      const char *refusal) {
+    int64_t ahead_ms;
+    if (!peer_refusal_clock(peers->options.secrets, token_of(call), base_cstr(refusal),
+                            &ahead_ms)) {
+        return false;
+    }
+    char text[24];
+    int len = snprintf(text, sizeof text, "%lld", (long long)ahead_ms);
+    note_clock(peers, node_id, ahead_ms);
+    LOG(peers->options.log, BERTH_LOG_WARN, "clocks_differ", LOG_FIELD("node_id", node_id),
+        LOG_FIELD("ahead_ms", base_str(text, (size_t)len)));
+    return true;
+}
+
 /* ---- one request ---- */
 
 int32_t peer_call_prepare(struct peers *peers, struct peer_call *call, CURL *easy,
-                          const char *address, const struct peer_request *request,
-                          const struct berth_user *user, enum peer_asker asker) {
+                          struct berth_str node_id, const struct peer_request *request,
+                          struct peer_sender sender) {
     static char type[] = "Content-Type: application/json";
     static char expect[] = "Expect:";
     char method[16];
+    char address[PEERS_ADDRESS_MAX];
+    if (!peers_find(peers, node_id, address)) {
+        return BERTH_E_NOT_FOUND;
+    }
     int len = snprintf(call->url, sizeof call->url, "%s://%s" BASE_FMT,
                        peers->options.tls ? "https" : "http", address, BASE_ARG(request->path));
+    sender.ahead_ms = ahead_of(peers, node_id);
     base_buf_init(&call->token, 262144);
     base_buf_cstr(&call->token, PEER_TOKEN_HEADER ": ");
-    int32_t code = len >= (int)sizeof call->url ? BERTH_E_TOO_LARGE
-                                                : peer_token_make(peers->options.secrets, request,
-                                                                  user, asker, &call->token);
+    int32_t code = len >= (int)sizeof call->url
+                       ? BERTH_E_TOO_LARGE
+                       : peer_token_make(peers->options.secrets, request, &sender, &call->token);
     base_buf_char(&call->token, '\0');
     if (code || call->token.error) {
         return code ? code : BERTH_E_NO_MEMORY;
@@ -90,6 +154,14 @@ void peer_call_deinit(struct peer_call *call) {
     base_buf_deinit(&call->token);
 }
 
+void peer_header_take(const char *name, struct berth_str line, char *to, size_t size) {
+    size_t len = strlen(name);
+    if (line.len > len && strncasecmp(line.ptr, name, len) == 0) {
+        struct berth_str value = base_str_trim(base_str_from(line, len));
+        (void)snprintf(to, size, BASE_FMT, BASE_ARG(value));
+    }
+}
+
 /* ---- asking and waiting ---- */
 
 /* Kept connections of one who waits. */
@@ -99,12 +171,15 @@ struct asker {
 };
 
 struct question {
+    const struct berth_peer_question *asked;
     CURL *easy;
     struct peer_call call;
     struct base_buf answer;
     CURLcode result;
     const char *why; /* it was not sent */
     bool is_done;
+    bool is_second; /* asked again, since the clocks differ */
+    char refusal[PEER_REFUSAL_MAX];
 };
 
 static struct asker *take_asker(struct peers *peers) {
@@ -140,62 +215,107 @@ static size_t keep(char *bytes, size_t size, size_t count, void *user) {
     return out->error ? 0 : size * count;
 }
 
-static int32_t begin_question(struct peers *peers, struct asker *asker,
-                              const struct berth_peer_question *asked, struct question *q) {
-    char address[PEERS_ADDRESS_MAX];
+static size_t take_refusal(char *bytes, size_t size, size_t count, void *user) {
+    struct question *q = user;
+    peer_header_take(PEER_REFUSAL_HEADER ":", base_str(bytes, size * count), q->refusal,
+                     sizeof q->refusal);
+    return size * count;
+}
+
+static void end_question(struct asker *asker, struct question *q) {
+    if (q->easy) {
+        (void)curl_multi_remove_handle(asker->multi, q->easy);
+        curl_easy_cleanup(q->easy);
+        q->easy = NULL;
+    }
+    peer_call_deinit(&q->call);
+    base_buf_deinit(&q->answer);
+}
+
+static int32_t begin_question(struct peers *peers, struct asker *asker, struct question *q) {
+    const struct peer_request request = {BERTH_STR("POST"), q->asked->path, q->asked->body};
+    const struct peer_sender sender = {.asker = PEER_NODE};
     base_buf_init(&q->answer, ANSWER_MAX);
-    if (!peers_find(peers, asked->node_id, address)) {
+    q->refusal[0] = '\0';
+    q->easy = curl_easy_init();
+    int32_t code =
+        q->easy ? peer_call_prepare(peers, &q->call, q->easy, q->asked->node_id, &request, sender)
+                : BERTH_E_NO_MEMORY;
+    if (code == BERTH_E_NOT_FOUND) {
         q->why = "there is no such node";
         return BERTH_OK;
     }
-    q->easy = curl_easy_init();
-    const struct peer_request request = {BERTH_STR("POST"), asked->path, asked->body};
-    int32_t code =
-        q->easy ? peer_call_prepare(peers, &q->call, q->easy, address, &request, NULL, PEER_NODE)
-                : BERTH_E_NO_MEMORY;
     if (code) {
         return code;
     }
     (void)curl_easy_setopt(q->easy, CURLOPT_PRIVATE, q);
+    (void)curl_easy_setopt(q->easy, CURLOPT_HEADERFUNCTION, take_refusal);
+    (void)curl_easy_setopt(q->easy, CURLOPT_HEADERDATA, q);
     (void)curl_easy_setopt(q->easy, CURLOPT_WRITEFUNCTION, keep);
     (void)curl_easy_setopt(q->easy, CURLOPT_WRITEDATA, &q->answer);
     return curl_multi_add_handle(asker->multi, q->easy) == CURLM_OK ? BERTH_OK : BERTH_E_NO_MEMORY;
 }
 
-static void note_done(struct asker *asker) {
+/* Asks again where only the clocks were in the way. */
+static bool ask_again(struct peers *peers, struct asker *asker, struct question *q) {
+    if (q->result || !q->refusal[0]) {
+        return false;
+    }
+    q->why = "it refuses what this node shows of itself";
+    if (q->is_second || !peer_clock_learn(peers, q->asked->node_id, &q->call, q->refusal)) {
+        return false;
+    }
+    q->why = NULL;
+    q->is_second = true;
+    end_question(asker, q);
+    if (begin_question(peers, asker, q)) {
+        q->why = "no memory is left to ask it again";
+    }
+    return !q->why;
+}
+
+/* Returns whether some are asked again. */
+static bool note_done(struct peers *peers, struct asker *asker) {
     CURLMsg *message;
     int left = 0;
+    bool again = false;
     while ((message = curl_multi_info_read(asker->multi, &left))) {
         struct question *q = NULL;
         if (message->msg == CURLMSG_DONE) {
             (void)curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, (char **)&q);
             q->result = message->data.result;
-            q->is_done = true;
+            q->is_done = !ask_again(peers, asker, q);
+            again = again || !q->is_done;
         }
     }
+    return again;
 }
 
-static void wait_for_answers(struct asker *asker, uint64_t timeout_ms) {
+static void wait_for_answers(struct peers *peers, struct asker *asker, uint64_t timeout_ms) {
     uint64_t end = base_monotonic_ns() + timeout_ms * BASE_NS_PER_MS;
     int running = 1;
     while (running) {
         if (curl_multi_perform(asker->multi, &running) != CURLM_OK) {
             break;
         }
-        note_done(asker);
+        bool again = note_done(peers, asker);
         uint64_t now = base_monotonic_ns();
-        if (!running || now >= end) {
+        if (now >= end) {
             break;
+        }
+        if (again || !running) {
+            running = again;
+            continue;
         }
         (void)curl_multi_poll(asker->multi, NULL, 0, (int)((end - now) / BASE_NS_PER_MS) + 1, NULL);
     }
-    note_done(asker);
+    (void)note_done(peers, asker);
 }
 
 static void tell(const struct question *q, uint32_t number, berth_peer_answer_fn fn, void *user) {
     struct berth_peer_answer answer = {.size = sizeof answer};
     long status = 0;
-    if (q->easy && q->is_done && q->result == CURLE_OK) {
+    if (!q->why && q->is_done && q->result == CURLE_OK) {
         (void)curl_easy_getinfo(q->easy, CURLINFO_RESPONSE_CODE, &status);
         answer.status = (uint32_t)status;
         answer.body = base_buf_view(&q->answer);
@@ -220,21 +340,17 @@ int32_t peers_ask(struct peers *peers, const struct berth_peer_question *questio
     struct question *asked = calloc(count + 1u, sizeof *asked);
     int32_t code = asker && asked ? BERTH_OK : BERTH_E_NO_MEMORY;
     for (uint32_t i = 0; i < count && !code; i++) {
-        code = begin_question(peers, asker, &questions[i], &asked[i]);
+        asked[i].asked = &questions[i];
+        code = begin_question(peers, asker, &asked[i]);
     }
     if (!code) {
-        wait_for_answers(asker, timeout_ms);
+        wait_for_answers(peers, asker, timeout_ms);
         for (uint32_t i = 0; i < count; i++) {
             tell(&asked[i], i, fn, user);
         }
     }
     for (uint32_t i = 0; asked && i < count; i++) {
-        if (asked[i].easy) {
-            (void)curl_multi_remove_handle(asker->multi, asked[i].easy);
-            curl_easy_cleanup(asked[i].easy);
-        }
-        peer_call_deinit(&asked[i].call);
-        base_buf_deinit(&asked[i].answer);
+        end_question(asker, &asked[i]);
     }
     free(asked);
     if (asker) {
@@ -314,6 +430,11 @@ void peers_destroy(struct peers *peers) {
         (void)curl_multi_cleanup(peers->askers->multi);
         free(peers->askers);
         peers->askers = next;
+    }
+    while (peers->clocks) {
+        struct node_clock *next = peers->clocks->next;
+        free(peers->clocks);
+        peers->clocks = next;
     }
     (void)pthread_mutex_destroy(&peers->lock);
     explicit_bzero(peers->key_password, sizeof peers->key_password);

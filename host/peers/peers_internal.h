@@ -19,6 +19,7 @@
 #define PEERS_ID_MAX 64u
 
 struct forward;
+struct node_clock;
 
 /* What a loop has under way; made with the first. */
 struct peer_loop {
@@ -38,7 +39,8 @@ struct peers {
     char key[PEERS_URL_MAX];
     char key_password[PEERS_URL_MAX];
     pthread_mutex_t lock;
-    struct asker *askers; /* free ones; under lock */
+    struct asker *askers;      /* free ones; under lock, as the next */
+    struct node_clock *clocks; /* those of nodes that differ from this one's */
     _Atomic bool is_stopped;
     struct peer_loop loops[LOOPS_MAX];
 };
@@ -53,11 +55,21 @@ struct peer_call {
     struct curl_slist headers[3];
 };
 
-/* Sets up a transfer: POST or another method, with the token. */
+/* Sets up a transfer: POST or another method, with the token; sender's clock is filled in. */
 int32_t peer_call_prepare(struct peers *peers, struct peer_call *call, CURL *easy,
-                          const char *address, const struct peer_request *request,
-                          const struct berth_user *user, enum peer_asker asker);
+                          struct berth_str node_id, const struct peer_request *request,
+                          struct peer_sender sender);
 void peer_call_deinit(struct peer_call *call);
+
+/* The value of a header, where a line of a head is it, into memory of a size; else that stays. */
+void peer_header_take(const char *name, struct berth_str line, char *to, size_t size);
+
+/*
+ * Whether a refusal of a call's token is for the clocks alone; then the node's is known from here
+ * on, and the same can be asked again.
+ */
+bool peer_clock_learn(struct peers *peers, struct berth_str node_id, const struct peer_call *call,
+                      const char *refusal);
 
 /* On the loop: ends all, and closes what it has. */
 void peer_loop_close(struct peer_loop *loop);

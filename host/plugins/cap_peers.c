@@ -19,6 +19,11 @@ static int32_t ask(const struct berth_host *host, const struct berth_peer_questi
     if (!g->services->peers) {
         return base_error(error, BERTH_E_STATE, "this node is alone: there is nobody to ask");
     }
+    if (worker_pool_current() == g->services->peer_workers) {
+        return base_error(error, BERTH_E_STATE,
+                          "what another node asks is answered without asking others: nodes could "
+                          "wait for each other");
+    }
     return peers_ask(g->services->peers, questions, count, timeout_ms, fn, user, error);
 }
 

@@ -28,6 +28,7 @@
 struct plugin_services {
     struct loop_group *loops;
     struct worker_pool *workers;
+    struct worker_pool *peer_workers; /* NULL: this node is alone */
     struct router *router;
     struct settings *settings;
     struct nodes *nodes;

@@ -23,7 +23,7 @@ static enum thread_kind current_thread(void) {
     if (feed_is_current()) {
         return THREAD_feed;
     }
-    return worker_is_current() ? THREAD_worker : THREAD_control;
+    return worker_pool_current() ? THREAD_worker : THREAD_control;
 }
 
 /* host: NULL where the function is not told which generation calls it. */

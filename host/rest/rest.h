@@ -8,9 +8,8 @@
 #ifndef HOST_REST_REST_H
 #define HOST_REST_REST_H
 
-#include <berth/peers.h>
-
 #include "host/cluster/cluster.h"
+#include "host/peers/peers.h"
 #include "host/plugins/control.h"
 #include "host/plugins/plugins.h"
 #include "host/store/stored_users.h"
@@ -19,7 +18,8 @@
 struct rest_context {
     struct settings *settings;
     struct nodes *nodes;
-    struct cluster *cluster; /* NULL: this node is alone */
+    struct cluster *cluster; /* NULL: this node is alone; likewise the next */
+    struct peers *peers;
     struct store *store;
     struct plugins *plugins;
     struct control *control;

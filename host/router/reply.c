@@ -5,6 +5,7 @@
 #include "host/http/gzip.h"
 #include "host/router/audit.h"
 #include "host/router/rest_request.h"
+#include "host/security/peer_token.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -13,7 +14,7 @@
 /* Smaller answers are not packed: it would cost more than it saves. */
 #define COMPRESS_MIN 1400u
 /* Headers that the router adds to those of the handler. */
-#define OWN_HEADERS 4u
+#define OWN_HEADERS 5u
 
 static const char json_type_text[] = "application/json; charset=UTF-8";
 static const char yaml_type_text[] = "application/yaml";
@@ -130,6 +131,25 @@ static bool is_stale(const struct berth_request *request) {
            options->is_stale(options->stale_user);
 }
 
+static void add_header(struct rest_outcome *outcome, const char *name, struct berth_str value) {
+    outcome->headers[outcome->header_count++] = (struct berth_header){base_cstr(name), value};
+}
+
+/* What is for the node that has passed a request on, or that is refused. */
+static int32_t add_peer_headers(struct berth_request *request) {
+    char text[24];
+    if (request->refusal.len) {
+        add_header(&request->outcome, PEER_REFUSAL_HEADER, request->refusal);
+    }
+    if (!request->is_forwarded || request->is_peers || !request->route) {
+        return BERTH_OK;
+    }
+    (void)snprintf(text, sizeof text, "%llu", (unsigned long long)rest_load(request));
+    struct berth_str load = base_arena_dup(&request->arena, base_cstr(text));
+    add_header(&request->outcome, ROUTER_LOAD_HEADER, load);
+    return load.ptr ? BERTH_OK : BERTH_E_NO_MEMORY;
+}
+
 /* Copies the handler's headers and adds the router's. */
 static int32_t make_headers(struct berth_request *request, const struct berth_reply *reply,
                             bool packed) {
@@ -150,21 +170,17 @@ static int32_t make_headers(struct berth_request *request, const struct berth_re
     }
     outcome->header_count = reply->header_count;
     if (http_request_header(request->http, BERTH_STR("x-opaque-id"), &opaque)) {
-        outcome->headers[outcome->header_count++] =
-            (struct berth_header){BERTH_STR_INIT("X-Opaque-Id"), opaque};
+        add_header(outcome, "X-Opaque-Id", opaque);
     }
     if (is_stale(request)) {
-        outcome->headers[outcome->header_count++] = (struct berth_header){
-            BERTH_STR_INIT("Warning"),
-            BERTH_STR_INIT(
-                "299 Berth \"the cluster's store is away: what is read may be older than "
-                "the last write\"")};
+        add_header(outcome, "Warning",
+                   BERTH_STR("299 Berth \"the cluster's store is away: what is read may be older "
+                             "than the last write\""));
     }
     if (packed) {
-        outcome->headers[outcome->header_count++] =
-            (struct berth_header){BERTH_STR_INIT("content-encoding"), BERTH_STR_INIT("gzip")};
+        add_header(outcome, "content-encoding", BERTH_STR("gzip"));
     }
-    return BERTH_OK;
+    return add_peer_headers(request);
 }
 
 static uint64_t length_of(const struct berth_reply *reply) {

@@ -44,6 +44,7 @@ struct berth_request {
     struct security_caller *caller; /* who makes it; NULL: there are no users, or not known yet */
     bool is_peers;                  /* another node makes it, of its own accord: it may all */
     bool is_forwarded;              /* another node has passed it on: it goes no further */
+    struct berth_str refusal;       /* of another node's token: what its header says; else empty */
     atomic_int state;
     berth_request_fn on_cancel;
     void *cancel_user;
@@ -79,6 +80,15 @@ void rest_reply_unauthorized(struct berth_request *request);
 
 /* Appends the error envelope. */
 void rest_put_error(struct base_buf *out, const struct berth_error *error);
+
+/* Requests of the owner of a request's route that are under way. Any thread. */
+static inline uint64_t rest_load(const struct berth_request *request) {
+    uint64_t sum = 0;
+    for (uint32_t i = 0; i < LOOPS_MAX; i++) {
+        sum += atomic_load_explicit(&request->route->owner->in_flight[i], memory_order_relaxed);
+    }
+    return sum;
+}
 
 /* Ends a request whose answer was handed to the HTTP layer. On the loop. */
 void rest_request_end(struct berth_request *request);

@@ -26,7 +26,7 @@ struct route_owner {
     /* What the owner's routes are given as loop_context; written before the loop serves them. */
     void *loop_contexts[LOOPS_MAX];
     /* Requests that are not replied to; each element belongs to its loop. */
-    uint64_t in_flight[LOOPS_MAX];
+    _Atomic uint64_t in_flight[LOOPS_MAX];
 };
 
 struct route {

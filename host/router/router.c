@@ -90,13 +90,21 @@ struct count_call {
 
 static void add_in_flight(struct loop *loop, void *arg) {
     struct count_call *call = arg;
-    call->sum += call->owner->in_flight[loop_index(loop)];
+    call->sum +=
+        atomic_load_explicit(&call->owner->in_flight[loop_index(loop)], memory_order_relaxed);
 }
 
 uint64_t router_in_flight(struct router *router, const struct route_owner *owner) {
     struct count_call call = {.owner = owner};
     loop_run_on_all(router->options.loops, add_in_flight, &call);
     return call.sum;
+}
+
+/* On the loop, which alone writes its own. */
+static void count_in_flight(const struct router_loop *home, struct route_owner *owner, int by) {
+    _Atomic uint64_t *count = &owner->in_flight[loop_index(home->loop)];
+    atomic_store_explicit(count, atomic_load_explicit(count, memory_order_relaxed) + (uint64_t)by,
+                          memory_order_relaxed);
 }
 
 static struct berth_request *request_create(struct router_loop *home, struct http_request *http) {
@@ -125,7 +133,7 @@ static struct berth_request *request_create(struct router_loop *home, struct htt
 void rest_request_end(struct berth_request *request) {
     struct router_loop *home = request->home;
     if (request->route) {
-        request->route->owner->in_flight[loop_index(home->loop)]--;
+        count_in_flight(home, request->route->owner, -1);
     }
     base_buf_deinit(&request->outcome.body);
     security_caller_release(request->caller);
@@ -279,6 +287,11 @@ static void run_on_worker(struct worker_job *job) {
     def->handle(def->user, request, &request->view);
 }
 
+/* Whether a route is for the nodes of the cluster alone. */
+static bool is_internal(const struct route *route) {
+    return base_str_starts(route->def.permission, BERTH_STR(BERTH_INTERNAL));
+}
+
 static void call_handler(struct berth_request *request) {
     struct route *route = request->route;
     uint32_t loop = loop_index(request->home->loop);
@@ -289,8 +302,10 @@ static void call_handler(struct berth_request *request) {
         route->def.handle(route->def.user, request, &request->view);
         return;
     }
+    const struct router_options *options = &request->home->router->options;
     request->job.run = run_on_worker;
-    int32_t code = worker_pool_submit(request->home->router->options.workers, &request->job);
+    int32_t code = worker_pool_submit(is_internal(route) ? options->peer_workers : options->workers,
+                                      &request->job);
     if (code) {
         struct berth_error error = BASE_ERROR_INIT;
         (void)base_error(&error, code == BERTH_E_STATE ? BERTH_E_UNAVAILABLE : code,
@@ -308,7 +323,7 @@ static bool match_route(struct berth_request *request) {
     route_table_match(request->home->table, &request->target, method, &match);
     if (match.route) {
         request->route = match.route;
-        match.route->owner->in_flight[loop_index(request->home->loop)]++;
+        count_in_flight(request->home, match.route->owner, 1);
         memcpy(request->params, match.params, sizeof request->params);
         request->view.params = request->params;
         request->view.param_count = match.param_count;
@@ -415,7 +430,7 @@ static bool refuse_internal(struct berth_request *request) {
 /* False where a reply was made. */
 static bool check_permission(struct berth_request *request) {
     struct berth_str permission = request->route->def.permission;
-    if (base_str_starts(permission, BERTH_STR(BERTH_INTERNAL))) {
+    if (is_internal(request->route)) {
         return request->is_peers || refuse_internal(request);
     }
     if (!request->caller || permission.len == 0 || security_may(request->caller, permission)) {
@@ -523,6 +538,7 @@ static void admit_peer(struct berth_request *request, struct berth_str token) {
         code = request->caller ? BERTH_OK : base_error_memory(&error);
     }
     if (code) {
+        request->refusal = code == BERTH_E_DENIED ? claims.refusal : base_str("", 0);
         (void)router_reply_error(request, &error);
         return;
     }

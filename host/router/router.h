@@ -21,6 +21,9 @@ struct router;
 struct router_options {
     struct loop_group *loops;
     struct worker_pool *workers;
+    /* For what other nodes ask; NULL: none does. Workers wait for those of other nodes, so that
+     * these must not be the same: nodes could wait for each other. */
+    struct worker_pool *peer_workers;
     struct security *security; /* NULL: there are no users, and everything is open */
     const struct secrets
         *peer_secrets; /* with which other nodes show who they are; NULL: none do */
@@ -36,6 +39,9 @@ int32_t router_create(const struct router_options *options, struct router **out_
                       struct berth_error *error);
 /* When the loops are stopped. */
 void router_destroy(struct router *router);
+
+/* Header of an answer to a node that passed a request on: how many are under way here. */
+#define ROUTER_LOAD_HEADER "x-berth-load"
 
 /* What the HTTP server calls. */
 struct http_handler router_handler(struct router *router);

@@ -9,21 +9,33 @@
 #include <stdio.h>
 
 static const char purpose[] = "berth/peer/1";
+static const char clock_purpose[] = "berth/peer-clock/1";
 
 #define HEX_SIZE (2u * SECRETS_MAC_SIZE)
 
 /* Who asks where it is no user. */
 static const char *const askers[] = {[PEER_NODE] = "-", [PEER_CLIENT] = "*"};
 
-static int32_t mac_hex(const struct secrets *secrets, const struct peer_request *request,
-                       struct berth_str time, struct berth_str user, char out[HEX_SIZE + 1]) {
+static int32_t mac_hex(const struct secrets *secrets, const char *of, const struct berth_str *parts,
+                       uint32_t count, char out[HEX_SIZE + 1]) {
     unsigned char mac[SECRETS_MAC_SIZE];
-    const struct berth_str parts[] = {request->method, request->path, time, user, request->body};
-    int32_t code = secrets_mac(secrets, purpose, parts, BASE_COUNT(parts), mac);
+    int32_t code = secrets_mac(secrets, of, parts, count, mac);
     for (size_t i = 0; i < sizeof mac && !code; i++) {
         (void)snprintf(out + 2 * i, 3, "%02x", mac[i]);
     }
     return code;
+}
+
+static int32_t mac_request(const struct secrets *secrets, const struct peer_request *request,
+                           struct berth_str time, struct berth_str user, char out[HEX_SIZE + 1]) {
+    const struct berth_str parts[] = {request->method, request->path, time, user, request->body};
+    return mac_hex(secrets, purpose, parts, BASE_COUNT(parts), out);
+}
+
+static int32_t mac_clock(const struct secrets *secrets, struct berth_str token,
+                         struct berth_str time, char out[HEX_SIZE + 1]) {
+    const struct berth_str parts[] = {token, time};
+    return mac_hex(secrets, clock_purpose, parts, BASE_COUNT(parts), out);
 }
 
 static void put_user(const struct berth_user *user, struct base_buf *out) {
@@ -46,20 +58,21 @@ static void put_user(const struct berth_user *user, struct base_buf *out) {
 }
 
 int32_t peer_token_make(const struct secrets *secrets, const struct peer_request *request,
-                        const struct berth_user *user, enum peer_asker asker,
-                        struct base_buf *out) {
+                        const struct peer_sender *sender, struct base_buf *out) {
     BASE_BUF_AUTO who;
     char time[24];
     char mac[HEX_SIZE + 1];
     base_buf_init(&who, 131072);
-    if (user) {
-        put_user(user, &who);
+    if (sender->user) {
+        put_user(sender->user, &who);
     } else {
-        base_buf_cstr(&who, askers[asker]);
+        base_buf_cstr(&who, askers[sender->asker]);
     }
-    (void)snprintf(time, sizeof time, "%llu", (unsigned long long)base_wall_ms());
-    int32_t code = who.error ? BERTH_E_NO_MEMORY
-                             : mac_hex(secrets, request, base_cstr(time), base_buf_view(&who), mac);
+    (void)snprintf(time, sizeof time, "%lld",
+                   (long long)((int64_t)base_wall_ms() + sender->ahead_ms));
+    int32_t code = who.error
+                       ? BERTH_E_NO_MEMORY
+                       : mac_request(secrets, request, base_cstr(time), base_buf_view(&who), mac);
     if (!code) {
         base_buf_format(out, "v1 %s " BASE_FMT " %s", time, BASE_ARG(base_buf_view(&who)), mac);
         code = out->error;
@@ -113,6 +126,42 @@ static int32_t deny(struct berth_error *error, const char *why) {
                            "the token of a node [" PEER_TOKEN_HEADER "] %s", why);
 }
 
+/* Tells the other node the time here. */
+static int32_t deny_for_time(const struct secrets *secrets, struct berth_str token, uint64_t now,
+                             struct base_arena *arena, struct peer_claims *claims,
+                             struct berth_error *error) {
+    char time[24];
+    char mac[HEX_SIZE + 1];
+    char text[PEER_REFUSAL_MAX];
+    (void)snprintf(time, sizeof time, "%llu", (unsigned long long)now);
+    if (mac_clock(secrets, token, base_cstr(time), mac)) {
+        return base_error_memory(error);
+    }
+    (void)snprintf(text, sizeof text, "clock %s %s", time, mac);
+    struct berth_str copy = base_arena_dup(arena, base_cstr(text));
+    claims->refusal = copy.ptr ? copy : claims->refusal;
+    return deny(error, "is too old, or the clocks of the two nodes differ by minutes");
+}
+
+bool peer_refusal_clock(const struct secrets *secrets, struct berth_str token,
+                        struct berth_str refusal, int64_t *out_ahead_ms) {
+    struct berth_str pieces[3];
+    int64_t time = 0;
+    char mac[HEX_SIZE + 1];
+    for (size_t i = 0; i < BASE_COUNT(pieces); i++) {
+        if (!base_str_split(&refusal, ' ', &pieces[i])) {
+            return false;
+        }
+    }
+    if (refusal.len || !base_str_is(pieces[0], "clock") || !base_str_i64(pieces[1], &time) ||
+        pieces[2].len != HEX_SIZE || time < 0 || mac_clock(secrets, token, pieces[1], mac) ||
+        CRYPTO_memcmp(mac, pieces[2].ptr, HEX_SIZE) != 0) {
+        return false;
+    }
+    *out_ahead_ms = time - (int64_t)base_wall_ms();
+    return true;
+}
+
 int32_t peer_token_check(const struct secrets *secrets, const struct peer_request *request,
                          struct berth_str token, struct base_arena *arena,
                          struct peer_claims *out_claims, struct berth_error *error) {
@@ -120,7 +169,7 @@ int32_t peer_token_check(const struct secrets *secrets, const struct peer_reques
     struct berth_str rest = token;
     int64_t time = 0;
     char mac[HEX_SIZE + 1];
-    *out_claims = (struct peer_claims){0};
+    *out_claims = (struct peer_claims){.refusal = BERTH_STR_INIT("token")};
     for (size_t i = 0; i < BASE_COUNT(pieces); i++) {
         if (!base_str_split(&rest, ' ', &pieces[i])) {
             return deny(error, "has not four parts");
@@ -130,16 +179,17 @@ int32_t peer_token_check(const struct secrets *secrets, const struct peer_reques
         pieces[3].len != HEX_SIZE) {
         return deny(error, "is not in the form of this version");
     }
-    int32_t code = mac_hex(secrets, request, pieces[1], pieces[2], mac);
+    int32_t code = mac_request(secrets, request, pieces[1], pieces[2], mac);
     if (code) {
         return base_error_memory(error);
     }
     if (CRYPTO_memcmp(mac, pieces[3].ptr, HEX_SIZE) != 0) {
         return deny(error, "is of another master key, or of another request");
     }
-    int64_t age = (int64_t)base_wall_ms() - time;
+    uint64_t now = base_wall_ms();
+    int64_t age = (int64_t)now - time;
     if (age > (int64_t)PEER_TOKEN_LIFE_MS || age < -(int64_t)PEER_TOKEN_LIFE_MS) {
-        return deny(error, "is too old, or the clocks of the two nodes differ by minutes");
+        return deny_for_time(secrets, token, now, arena, out_claims, error);
     }
     for (size_t i = 0; i < BASE_COUNT(askers); i++) {
         if (base_str_is(pieces[2], askers[i])) {

@@ -70,5 +70,8 @@ const struct kit_check kit_capabilities_checks[] = {
     {"capabilities.peers", 3, "what it asks of other nodes is whole",
      "set size, the node's id, and a path that begins with a slash", KIT_REPLIES, check_life,
      KIT_BLAME_QUESTION},
+    {"capabilities.forward", 3, "a request that another node answers is left alone until it ends",
+     "take on_cancel back first, and touch it again only where it is given back", KIT_REPLIES,
+     check_life, KIT_BLAME_FORWARDED},
 };
 const uint32_t kit_capabilities_count = BASE_COUNT(kit_capabilities_checks);

@@ -161,6 +161,7 @@ struct kit_host {
     uint64_t seq_no;
     uint64_t ids;
     struct kit_watch *watches;
+    uint32_t forwarded; /* requests that another node was to answer; under lock */
     berth_nodes_fn nodes_fn;
     void *nodes_user;
     berth_metrics_fn metrics_fn;
@@ -245,6 +246,8 @@ void kit_store_free(struct kit_host *host);
 void kit_routes_free(struct kit_host *host);
 void kit_settings_free(struct kit_host *host);
 void kit_requests_free(struct kit_host *host);
+/* The id of the node that comes and goes. */
+#define KIT_OTHER_NODE "kit-node-00000000002"
 void kit_nodes_change(struct kit_host *host);
 /* Asks the plugin for its figures, if it has any, on a worker. */
 void kit_metrics_collect(struct kit_host *host);

@@ -26,6 +26,7 @@ enum kit_blame {
     KIT_BLAME_METRICS,
     KIT_BLAME_HOOKS,
     KIT_BLAME_QUESTION,
+    KIT_BLAME_FORWARDED,
     /* routes */
     KIT_BLAME_ROUTE_FORM,
     KIT_BLAME_ROUTE_SIZE,

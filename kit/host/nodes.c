@@ -17,7 +17,7 @@ static const struct berth_node nodes[] = {
      .role_count = BASE_COUNT(roles),
      .attribute_count = BASE_COUNT(attributes)},
     {.size = sizeof(struct berth_node),
-     .id = BERTH_STR_INIT("kit-node-00000000002"),
+     .id = BERTH_STR_INIT(KIT_OTHER_NODE),
      .name = BERTH_STR_INIT("kit-2"),
      .address = BERTH_STR_INIT("127.0.0.2:9200")},
 };

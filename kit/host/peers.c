@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The other nodes, none of which answers: what a plugin does then it must be able to do. */
+/*
+ * The other nodes. Of what they are asked none answers. A forwarded request ends as it may end, in
+ * turn: the node is gone, it has answered, the client left.
+ */
 #include "kit/host/request.h"
 
 #include <inttypes.h>
+#include <stdlib.h>
 
 static bool is_whole(const struct berth_peer_question *question) {
     if (question->size < sizeof *question) {
@@ -43,13 +47,61 @@ static int32_t ask(const struct berth_host *face, const struct berth_peer_questi
     return BERTH_OK;
 }
 
+/* ---- forwarding ---- */
+
+static void run_forward_end(struct kit_job *job) {
+    static const int32_t ends[] = {BERTH_E_UNAVAILABLE, BERTH_OK, BERTH_E_CANCELLED};
+    struct berth_request *r =
+        (struct berth_request *)(void *)((char *)job - offsetof(struct berth_request, forward_end));
+    struct kit_host *host = r->host;
+    struct berth_forward_end *end = kit_object(host, sizeof *end);
+    (void)pthread_mutex_lock(&host->lock);
+    end->code = ends[host->forwarded++ % BASE_COUNT(ends)];
+    end->load = end->code ? 0 : 1;
+    r->state = KIT_REQUEST_OPEN;
+    (void)pthread_mutex_unlock(&host->lock);
+    if (end->code != BERTH_E_UNAVAILABLE) {
+        kit_request_end(r);
+    }
+    r->forwarded(r->forward_user, end);
+    free(end);
+    kit_busy(host, -1);
+}
+
+/* Whether the plugin has let go of it. */
+static bool is_free(const struct berth_request *request) {
+    if (request->on_cancel) {
+        kit_blame(KIT_BLAME_FORWARDED,
+                  "[" BASE_FMT " " BASE_FMT "] is forwarded with its on_cancel still set",
+                  BASE_ARG(request->route->route.method), BASE_ARG(request->route->route.path));
+    }
+    return !request->on_cancel;
+}
+
 static int32_t forward(struct berth_request *request, struct berth_str node_id, berth_forward_fn fn,
                        void *user) {
+    struct kit_host *host = request->host;
     int32_t code = kit_request_enter(request, KIT_FN_berth_peers_v1_forward, false);
-    (void)node_id;
-    (void)fn;
-    (void)user;
-    return code ? code : BERTH_E_NOT_FOUND;
+    if (code) {
+        return code;
+    }
+    if (!base_str_is(node_id, KIT_OTHER_NODE)) {
+        return BERTH_E_NOT_FOUND;
+    }
+    (void)pthread_mutex_lock(&host->lock);
+    bool is_open = request->state == KIT_REQUEST_OPEN && fn && is_free(request);
+    if (is_open) {
+        request->state = KIT_REQUEST_FORWARDED;
+        request->forwarded = fn;
+        request->forward_user = user;
+        request->forward_end.fn = run_forward_end;
+    }
+    (void)pthread_mutex_unlock(&host->lock);
+    if (is_open) {
+        kit_busy(host, 1);
+        kit_loop_post(&host->loops[request->loop], &request->forward_end);
+    }
+    return is_open ? BERTH_OK : BERTH_E_STATE;
 }
 
 const struct berth_peers_v1 kit_peers_v1 = {

@@ -138,7 +138,7 @@ static void run_leaving(struct kit_job *job) {
     struct berth_request *r =
         (struct berth_request *)(void *)((char *)job - offsetof(struct berth_request, leaving));
     (void)pthread_mutex_lock(&r->host->lock);
-    bool now = r->state != KIT_REQUEST_ENDED && !r->cancelled;
+    bool now = r->state < KIT_REQUEST_FORWARDED && !r->cancelled;
     berth_request_fn fn = now ? r->on_cancel : NULL;
     r->cancelled = r->cancelled || now;
     (void)pthread_mutex_unlock(&r->host->lock);
@@ -213,7 +213,15 @@ int32_t kit_request_enter(struct berth_request *request, enum kit_fn fn, bool en
     int32_t code = kit_enter(request->host, fn);
     (void)pthread_mutex_lock(&request->host->lock);
     bool over = request->state == KIT_REQUEST_ENDED;
+    bool lent = request->state == KIT_REQUEST_FORWARDED;
     (void)pthread_mutex_unlock(&request->host->lock);
+    if (lent) {
+        kit_blame(KIT_BLAME_FORWARDED,
+                  "[" BASE_FMT " " BASE_FMT "] calls %s while another node answers it",
+                  BASE_ARG(request->route->route.method), BASE_ARG(request->route->route.path),
+                  kit_functions[fn].name);
+        return BERTH_E_STATE;
+    }
     if (over) {
         kit_blame(ends ? KIT_BLAME_REPLY_TWICE : KIT_BLAME_AFTER_REPLY,
                   "[" BASE_FMT " " BASE_FMT "] calls %s after its reply",
@@ -227,7 +235,7 @@ int32_t kit_request_enter(struct berth_request *request, enum kit_fn fn, bool en
 void kit_request_end(struct berth_request *request) {
     struct kit_host *host = request->host;
     (void)pthread_mutex_lock(&host->lock);
-    if (request->state != KIT_REQUEST_ENDED) {
+    if (request->state < KIT_REQUEST_FORWARDED) { /* another node's is not the plugin's to end */
         request->state = KIT_REQUEST_ENDED;
         host->in_flight--;
         if (host->config.views_end) {

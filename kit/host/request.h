@@ -17,7 +17,13 @@ struct kit_shape {
     bool cancelled; /* before its handler is called */
 };
 
-enum kit_request_state { KIT_REQUEST_OPEN, KIT_REQUEST_STREAM, KIT_REQUEST_ENDED };
+/* FORWARDED: another node answers it, and it is the host's. */
+enum kit_request_state {
+    KIT_REQUEST_OPEN,
+    KIT_REQUEST_STREAM,
+    KIT_REQUEST_FORWARDED,
+    KIT_REQUEST_ENDED,
+};
 
 struct berth_request {
     struct berth_request *next;
@@ -42,6 +48,9 @@ struct berth_request {
     void *writable_user;
     uint64_t queued;
     bool over_limit; /* the last write was refused, for there is too much */
+    berth_forward_fn forwarded;
+    void *forward_user;
+    struct kit_job forward_end;
 };
 
 /* Sends a request; it is freed with the host. shape is used to the end. */

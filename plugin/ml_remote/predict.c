@@ -316,10 +316,10 @@ static int32_t send(struct ml_predict *p, struct ml_loop_model *model) {
 static void begin(struct ml_predict *p, bool may_deploy);
 
 /* Another node has answered, or it is gone and the next is tried. */
-static void on_forwarded(void *user, int32_t code) {
+static void on_forwarded(void *user, const struct berth_forward_end *end) {
     struct ml_predict *p = user;
-    ml_workers_end(p->plugin->workers, p->node_id);
-    if (code != BERTH_E_UNAVAILABLE) {
+    ml_workers_end(p->plugin->workers, p->node_id, end->load);
+    if (end->code != BERTH_E_UNAVAILABLE) {
         ml_predict_destroy(p);
     } else {
         begin(p, !p->was_deployed);
@@ -342,7 +342,7 @@ static bool send_elsewhere(struct ml_predict *p) {
         if (!code) {
             return true;
         }
-        ml_workers_end(plugin->workers, p->node_id);
+        ml_workers_end(plugin->workers, p->node_id, 0);
         if (code != BERTH_E_NOT_FOUND) {
             return false;
         }

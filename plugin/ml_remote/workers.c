@@ -5,11 +5,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/clock.h"
 #include "plugin/ml_remote/catalogue.h"
+
+/* What a node told of others' work is worth something for so long. */
+#define TOLD_NS (1000u * (uint64_t)BASE_NS_PER_MS)
 
 /* One other node. */
 struct peer {
     uint64_t in_flight; /* predictions that this node has sent it */
+    uint64_t others;    /* what it had to do besides, as it told last */
+    uint64_t told_ns;   /* base_monotonic_ns; 0: never */
     char id[ML_NODE_ID_MAX];
 };
 
@@ -137,12 +143,18 @@ uint32_t ml_workers_turn(struct ml_workers *workers) {
     return atomic_fetch_add(&workers->turn, 1);
 }
 
+static uint64_t load_of(const struct peer *peer, uint64_t now) {
+    bool is_fresh = peer->told_ns && now - peer->told_ns < TOLD_NS;
+    return peer->in_flight + (is_fresh ? peer->others : 0);
+}
+
 /* Among those from number on, in the order of the turn, the one with the least to do goes first. */
 static uint32_t least_loaded(const struct places *places, uint32_t turn, uint32_t number) {
     uint32_t best = (turn + number) % places->count;
+    uint64_t now = base_monotonic_ns();
     for (uint32_t i = number; i < places->count && number == 0; i++) {
         uint32_t at = (turn + i) % places->count;
-        best = places->peers[at]->in_flight < places->peers[best]->in_flight ? at : best;
+        best = load_of(places->peers[at], now) < load_of(places->peers[best], now) ? at : best;
     }
     return best;
 }
@@ -162,19 +174,24 @@ bool ml_workers_choose(struct ml_workers *workers, struct berth_str model_id,
     return found;
 }
 
-static void count(struct ml_workers *workers, const char *node_id, int by) {
+void ml_workers_begin(struct ml_workers *workers, const char *node_id) {
     (void)pthread_mutex_lock(&workers->lock);
     struct peer *peer = base_map_get(&workers->peers, base_cstr(node_id));
     if (peer) {
-        peer->in_flight = by > 0 ? peer->in_flight + 1 : peer->in_flight - 1;
+        peer->in_flight++;
     }
     (void)pthread_mutex_unlock(&workers->lock);
 }
 
-void ml_workers_begin(struct ml_workers *workers, const char *node_id) {
-    count(workers, node_id, 1);
-}
-
-void ml_workers_end(struct ml_workers *workers, const char *node_id) {
-    count(workers, node_id, -1);
+void ml_workers_end(struct ml_workers *workers, const char *node_id, uint32_t load) {
+    (void)pthread_mutex_lock(&workers->lock);
+    struct peer *peer = base_map_get(&workers->peers, base_cstr(node_id));
+    if (peer && load) {
+        peer->others = load > peer->in_flight ? load - peer->in_flight : 0;
+        peer->told_ns = base_monotonic_ns();
+    }
+    if (peer) {
+        peer->in_flight--;
+    }
+    (void)pthread_mutex_unlock(&workers->lock);
 }

@@ -36,8 +36,11 @@ bool ml_workers_choose(struct ml_workers *workers, struct berth_str model_id,
                        enum ml_dispatch dispatch, uint32_t turn, uint32_t number,
                        char out_node_id[ML_NODE_ID_MAX]);
 
-/* A prediction goes to a node, and has ended: what least_load counts. Any thread. */
+/*
+ * A prediction goes to a node, and has ended: what least_load counts. load: what the node told of
+ * all that was under way there, whoever sent it; 0: it told nothing. Any thread.
+ */
 void ml_workers_begin(struct ml_workers *workers, const char *node_id);
-void ml_workers_end(struct ml_workers *workers, const char *node_id);
+void ml_workers_end(struct ml_workers *workers, const char *node_id, uint32_t load);
 
 #endif

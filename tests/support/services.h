@@ -40,7 +40,7 @@ static inline void services_open(struct services *s) {
         .data_path = s->folder, .name = BERTH_STR_INIT("test"), .roles = &role, .role_count = 1};
     assert_int_equal(nodes_create(&nodes, &parts->nodes, &error), BERTH_OK);
     assert_int_equal(loop_group_create(SERVICES_LOOPS, &parts->loops, &error), BERTH_OK);
-    assert_int_equal(worker_pool_create(1, 16, &parts->workers, &error), BERTH_OK);
+    assert_int_equal(worker_pool_create("worker", 1, 16, &parts->workers, &error), BERTH_OK);
     struct router_options router = {.loops = parts->loops, .workers = parts->workers};
     assert_int_equal(router_create(&router, &parts->router, &error), BERTH_OK);
     assert_int_equal(loop_group_start(parts->loops, &error), BERTH_OK);

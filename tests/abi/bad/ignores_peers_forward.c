@@ -2,9 +2,9 @@
 /* @check faults.peers_forward: It crashes where peers.forward fails otherwise than it expects. */
 #include "skeleton.h"
 
-static void back(void *user, int32_t code) {
+static void back(void *user, const struct berth_forward_end *end) {
     (void)user;
-    (void)code;
+    (void)end;
 }
 
 static void answer(struct good *good, struct berth_request *request,

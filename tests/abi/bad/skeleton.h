@@ -85,10 +85,11 @@ struct good_parts {
     void (*loop_stop)(struct good *good, struct good_loop *loop);
     void (*stop)(struct good *good);
     void (*destroy)(struct good *good);
-    good_handle_fn *answer; /* GET /_plugins/_good/{id}, on a loop */
-    good_handle_fn *work;   /* POST /_plugins/_good/_work, on a worker */
-    good_handle_fn *later;  /* POST /_plugins/_good/_later, on a loop, replied to later */
-    good_handle_fn *stream; /* POST /_plugins/_good/_stream, on a loop, streamed */
+    good_handle_fn *answer;    /* GET /_plugins/_good/{id}, on a loop */
+    good_handle_fn *work;      /* POST /_plugins/_good/_work, on a worker */
+    good_handle_fn *later;     /* POST /_plugins/_good/_later, on a loop, replied to later */
+    good_handle_fn *stream;    /* POST /_plugins/_good/_stream, on a loop, streamed */
+    good_handle_fn *elsewhere; /* POST /_plugins/_good/_elsewhere, on a loop, of another node */
     int32_t (*validate)(struct good *good, const struct berth_settings_view *view,
                         struct berth_error *error);
     void (*changed)(struct good *good, const struct berth_settings_view *view);
@@ -322,6 +323,46 @@ GOOD_SOME static void good_collect(struct good *good, struct berth_metrics_sink 
     }
 }
 
+/* ---- elsewhere: another node answers, or this one after all ---- */
+
+/* The id of the kit's other node. */
+#define GOOD_OTHER_NODE BERTH_STR("kit-node-00000000002")
+
+struct good_elsewhere {
+    struct good *good;
+    struct berth_request *request;
+};
+
+GOOD_SOME static void good_elsewhere_end(void *user, const struct berth_forward_end *end) {
+    struct good_elsewhere *elsewhere = user;
+    if (end->code == BERTH_E_UNAVAILABLE) {
+        (void)good_reply(elsewhere->good, elsewhere->request, 200, "{\"elsewhere\":false}");
+    }
+    free(elsewhere);
+}
+
+/* Has the other node answer a request; what it returns is the host's code. */
+GOOD_SOME static int32_t good_forward(struct good *good, struct berth_request *request) {
+    struct good_elsewhere *elsewhere = good->peers ? malloc(sizeof *elsewhere) : NULL;
+    if (!elsewhere) {
+        return BERTH_E_NO_MEMORY;
+    }
+    *elsewhere = (struct good_elsewhere){good, request};
+    int32_t code = good->peers->forward(request, GOOD_OTHER_NODE, good_elsewhere_end, elsewhere);
+    if (code) {
+        free(elsewhere);
+    }
+    return code;
+}
+
+GOOD_SOME static void good_elsewhere(struct good *good, struct berth_request *request,
+                                     const struct berth_request_view *view) {
+    (void)view;
+    if (good_forward(good, request)) {
+        (void)good_reply(good, request, 200, "{\"elsewhere\":false}");
+    }
+}
+
 /* ---- callbacks ---- */
 
 #define GOOD_ROUTE(name)                                                                           \
@@ -335,6 +376,7 @@ GOOD_ROUTE(answer)
 GOOD_ROUTE(work)
 GOOD_ROUTE(later)
 GOOD_ROUTE(stream)
+GOOD_ROUTE(elsewhere)
 
 static int32_t validate(void *user, const struct berth_settings_view *view,
                         struct berth_error *error) {
@@ -474,7 +516,8 @@ static int32_t register_all(struct good *good, struct berth_error *error) {
     } routes[] = {{"GET", "/{id}", BERTH_ROUTE_LOOP, route_answer},
                   {"POST", "/_work", BERTH_ROUTE_WORKER, route_work},
                   {"POST", "/_later", BERTH_ROUTE_LOOP, route_later},
-                  {"POST", "/_stream", BERTH_ROUTE_LOOP, route_stream}};
+                  {"POST", "/_stream", BERTH_ROUTE_LOOP, route_stream},
+                  {"POST", "/_elsewhere", BERTH_ROUTE_LOOP, route_elsewhere}};
     struct berth_index index = {
         .size = sizeof index, .name = GOOD_INDEX, .mapping = BERTH_STR("{\"properties\":{}}")};
     int32_t code =

@@ -26,7 +26,7 @@ static uint32_t order[64];
 
 static void note(struct worker_job *base) {
     const struct job *job = (const struct job *)base;
-    if (worker_is_current()) {
+    if (worker_pool_current()) {
         order[ran++] = job->number;
     }
 }
@@ -43,7 +43,7 @@ static void hold(struct worker_job *base) {
 static struct worker_pool *pool_of(uint32_t threads, uint32_t queue_max) {
     struct worker_pool *pool = NULL;
     ran = 0;
-    assert_int_equal(worker_pool_create(threads, queue_max, &pool, NULL), BERTH_OK);
+    assert_int_equal(worker_pool_create("worker", threads, queue_max, &pool, NULL), BERTH_OK);
     return pool;
 }
 
@@ -61,7 +61,7 @@ static void runs_jobs_in_order(void **state) {
     for (uint32_t i = 0; i < 64; i++) {
         assert_int_equal(order[i], i);
     }
-    assert_false(worker_is_current());
+    assert_null(worker_pool_current());
     worker_pool_destroy(pool);
 }
 
@@ -118,7 +118,7 @@ static void survives_each_failed_allocation(void **state) {
     (void)state;
     FAULT_EACH_ALLOCATION({
         struct worker_pool *pool = NULL;
-        int32_t code = worker_pool_create(2, 10, &pool, NULL);
+        int32_t code = worker_pool_create("worker", 2, 10, &pool, NULL);
         assert_true(code == BERTH_OK ? pool != NULL : code == BERTH_E_NO_MEMORY && !pool);
         worker_pool_destroy(pool);
     });

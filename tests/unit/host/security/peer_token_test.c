@@ -17,6 +17,8 @@ static const struct berth_user alice = {.size = sizeof alice,
 static const struct peer_request asked = {BERTH_STR_INIT("POST"), BERTH_STR_INIT("/a/b%20c?x"),
                                           BERTH_STR_INIT("{\"n\":1}")};
 
+static const struct peer_sender of_alice = {.user = &alice};
+
 struct fixture {
     char folders[2][TEMP_MAX];
     struct secrets *keys[2];
@@ -62,7 +64,7 @@ static int32_t check(struct fixture *f, int key, const struct peer_request *requ
 static void who_asks_is_told(void **state) {
     struct fixture *f = *state;
     struct peer_claims claims;
-    assert_int_equal(peer_token_make(f->keys[0], &asked, &alice, PEER_NODE, &f->token), BERTH_OK);
+    assert_int_equal(peer_token_make(f->keys[0], &asked, &of_alice, &f->token), BERTH_OK);
     assert_int_equal(check(f, 0, &asked, base_buf_view(&f->token), &claims), BERTH_OK);
     assert_true(claims.has_user);
     assert_true(base_str_is(claims.name, "alice"));
@@ -71,8 +73,9 @@ static void who_asks_is_told(void **state) {
     assert_true(base_str_eq(claims.roles.items[1], roles[1]));
     static const enum peer_asker askers[] = {PEER_NODE, PEER_CLIENT};
     for (size_t i = 0; i < BASE_COUNT(askers); i++) {
+        const struct peer_sender sender = {.asker = askers[i]};
         base_buf_clear(&f->token);
-        assert_int_equal(peer_token_make(f->keys[0], &asked, NULL, askers[i], &f->token), BERTH_OK);
+        assert_int_equal(peer_token_make(f->keys[0], &asked, &sender, &f->token), BERTH_OK);
         assert_int_equal(check(f, 0, &asked, base_buf_view(&f->token), &claims), BERTH_OK);
         assert_false(claims.has_user);
         assert_int_equal(claims.asker, askers[i]);
@@ -90,7 +93,7 @@ static void it_holds_for_its_request_alone(void **state) {
         /* What is moved from one part to the next is not the same. */
         {BERTH_STR_INIT("POST/"), BERTH_STR_INIT("a/b%20c?x"), asked.body},
     };
-    assert_int_equal(peer_token_make(f->keys[0], &asked, &alice, PEER_NODE, &f->token), BERTH_OK);
+    assert_int_equal(peer_token_make(f->keys[0], &asked, &of_alice, &f->token), BERTH_OK);
     for (size_t i = 0; i < BASE_COUNT(others); i++) {
         assert_int_equal(check(f, 0, &others[i], base_buf_view(&f->token), &claims),
                          BERTH_E_DENIED);
@@ -102,7 +105,7 @@ static void it_holds_for_its_request_alone(void **state) {
 static void no_byte_of_it_can_be_changed(void **state) {
     struct fixture *f = *state;
     struct peer_claims claims;
-    assert_int_equal(peer_token_make(f->keys[0], &asked, &alice, PEER_NODE, &f->token), BERTH_OK);
+    assert_int_equal(peer_token_make(f->keys[0], &asked, &of_alice, &f->token), BERTH_OK);
     for (size_t i = 0; i < f->token.len; i++) {
         char before = f->token.ptr[i];
         f->token.ptr[i] = before == '1' ? '2' : '1';
@@ -116,13 +119,55 @@ static void no_byte_of_it_can_be_changed(void **state) {
     assert_int_equal(check(f, 0, &asked, base_buf_view(&f->token), &claims), BERTH_E_DENIED);
 }
 
+/* One of another time is refused with what the time is, from which a token can be made that holds.
+ */
+static void clocks_that_differ_find_out(void **state) {
+    static const int64_t jumps[] = {-3600000, 3600000, 400000000000};
+    struct fixture *f = *state;
+    struct peer_claims claims;
+    for (size_t i = 0; i < BASE_COUNT(jumps); i++) {
+        struct peer_sender sender = of_alice;
+        int64_t ahead = 0;
+        sender.ahead_ms = jumps[i];
+        base_buf_clear(&f->token);
+        assert_int_equal(peer_token_make(f->keys[0], &asked, &sender, &f->token), BERTH_OK);
+        assert_int_equal(check(f, 0, &asked, base_buf_view(&f->token), &claims), BERTH_E_DENIED);
+        assert_true(
+            peer_refusal_clock(f->keys[0], base_buf_view(&f->token), claims.refusal, &ahead));
+        assert_true(ahead > -60000 && ahead < 60000);
+        /* It is the answer to this token, of a node of this cluster. */
+        assert_false(
+            peer_refusal_clock(f->keys[1], base_buf_view(&f->token), claims.refusal, &ahead));
+        assert_false(peer_refusal_clock(f->keys[0], BERTH_STR("v1 1 - 0"), claims.refusal, &ahead));
+        sender.ahead_ms = ahead;
+        base_buf_clear(&f->token);
+        assert_int_equal(peer_token_make(f->keys[0], &asked, &sender, &f->token), BERTH_OK);
+        assert_int_equal(check(f, 0, &asked, base_buf_view(&f->token), &claims), BERTH_OK);
+    }
+}
+
+static void other_refusals_tell_no_time(void **state) {
+    static const char *const refusals[] = {"",        "token",       "clock",
+                                           "clock 1", "clock 1 abc", "clock 1 abc more"};
+    struct fixture *f = *state;
+    struct peer_claims claims;
+    int64_t ahead;
+    assert_int_equal(peer_token_make(f->keys[0], &asked, &of_alice, &f->token), BERTH_OK);
+    assert_int_equal(check(f, 1, &asked, base_buf_view(&f->token), &claims), BERTH_E_DENIED);
+    assert_true(base_str_is(claims.refusal, "token"));
+    for (size_t i = 0; i < BASE_COUNT(refusals); i++) {
+        assert_false(peer_refusal_clock(f->keys[0], base_buf_view(&f->token),
+                                        base_cstr(refusals[i]), &ahead));
+    }
+}
+
 static void survives_each_failed_allocation(void **state) {
     struct fixture *f = *state;
     struct peer_claims claims;
     FAULT_EACH_ALLOCATION({
         base_buf_deinit(&f->token);
         base_buf_init(&f->token, 65536);
-        int32_t code = peer_token_make(f->keys[0], &asked, &alice, PEER_NODE, &f->token);
+        int32_t code = peer_token_make(f->keys[0], &asked, &of_alice, &f->token);
         assert_true(code == BERTH_OK || code == BERTH_E_NO_MEMORY);
         if (!code) {
             code = check(f, 0, &asked, base_buf_view(&f->token), &claims);
@@ -138,6 +183,8 @@ int main(void) {
         WITH_KEYS(who_asks_is_told),
         WITH_KEYS(it_holds_for_its_request_alone),
         WITH_KEYS(no_byte_of_it_can_be_changed),
+        WITH_KEYS(clocks_that_differ_find_out),
+        WITH_KEYS(other_refusals_tell_no_time),
         WITH_KEYS(survives_each_failed_allocation),
     };
     return cmocka_run_group_tests_name("host.security.peer_token", tests, NULL, NULL);

@@ -5,7 +5,8 @@
  * Nodes are named by the ids that berth.nodes/1 gives. What one node asks of another comes there as
  * a request of a route of the plugin, over connections that are kept and on which each has shown
  * that it is of the cluster. A route whose permission begins with BERTH_INTERNAL is for nodes
- * alone.
+ * alone; those of them that are for workers have workers of their own, so that nodes cannot wait
+ * for each other in a circle.
  */
 #ifndef BERTH_PEERS_H
 #define BERTH_PEERS_H
@@ -58,23 +59,38 @@ BERTH_ASSERT_OFFSET(struct berth_peer_answer, body, 8);
 typedef void (*berth_peer_answer_fn)(void *user, uint32_t question,
                                      const struct berth_peer_answer *answer);
 
+/* How a forwarded request ended; valid until the function that is given it returns. */
+struct berth_forward_end {
+    uint32_t size;
+    /*
+     * BERTH_OK: it was answered. CANCELLED: the client left. UNAVAILABLE: the node was gone before
+     * anything of an answer came, and the request is the plugin's again.
+     */
+    int32_t code;
+    /* Requests of the plugin that were under way on that node as it answered, this one with them;
+     * 0: it did not say. */
+    uint32_t load;
+    uint32_t reserved;
+};
+BERTH_ASSERT_SIZE(struct berth_forward_end, 16);
+BERTH_ASSERT_OFFSET(struct berth_forward_end, load, 8);
+
 /*
- * Told, once, how a forwarded request ended: BERTH_OK, it was answered; CANCELLED, the client left;
- * UNAVAILABLE, the node is gone before anything of an answer came, and the request is the plugin's
- * again.
+ * Told, once, how a forwarded request ended.
  * @thread loop
  * @state SERVING DRAINING
- * @owner with UNAVAILABLE the plugin owns the request again
+ * @owner borrows the end until return; with UNAVAILABLE the plugin owns the request again
  * @errors none
  */
-typedef void (*berth_forward_fn)(void *user, int32_t code);
+typedef void (*berth_forward_fn)(void *user, const struct berth_forward_end *end);
 
 struct berth_peers_v1 {
     uint32_t size;
     uint32_t reserved;
 
     /*
-     * Asks all at once, and waits until each has answered or timeout_ms have passed.
+     * Asks all at once, and waits until each has answered or timeout_ms have passed. The handler
+     * of a route that is for nodes alone asks nobody: STATE.
      * @thread control worker
      * @state STARTED SERVING DRAINING
      * @owner borrows the questions until return
