@@ -86,6 +86,13 @@ static uint32_t choose(const struct cat_table *table, struct berth_request *requ
     return count;
 }
 
+/* Numbers by their value, all else by its bytes. */
+static int compare(struct berth_str a, struct berth_str b) {
+    double x;
+    double y;
+    return base_str_f64(a, &x) && base_str_f64(b, &y) ? (x > y) - (x < y) : base_str_cmp(a, b);
+}
+
 /* Sorts by the columns of s; "name:desc" turns one round. Rows are few: insertion keeps order. */
 static void sort_rows(struct cat_table *table, struct berth_str keys) {
     uint32_t width = table->column_count;
@@ -106,7 +113,7 @@ static void sort_rows(struct cat_table *table, struct berth_str keys) {
                 for (uint32_t k = i; k > 0; k--) {
                     struct berth_str *upper = &table->cells[(k - 1) * width];
                     struct berth_str *lower = &table->cells[k * width];
-                    if (sign * base_str_cmp(upper[c], lower[c]) <= 0) {
+                    if (sign * compare(upper[c], lower[c]) <= 0) {
                         break;
                     }
                     for (uint32_t x = 0; x < width; x++) {

@@ -3,15 +3,12 @@
  * _nodes and _nodes/stats.
  */
 #include "base/clock.h"
-#include "host/base/process.h"
-#include "host/rest/rest.h"
-#include "host/version.h"
+#include "host/rest/node_facts.h"
 
-#include <sys/utsname.h>
-#include <unistd.h>
+#include <stdlib.h>
 
 /* Metrics that _nodes takes as a path's last part; those of a JVM have nothing to show here. */
-static const char *const metrics[] = {
+static const char *const metric_names[] = {
     "_all",      "settings", "os",      "process", "jvm",     "thread_pool",
     "transport", "http",     "plugins", "ingest",  "indices", "fs",
 };
@@ -20,28 +17,14 @@ static bool is_metric_list(struct berth_str text) {
     struct berth_str name;
     while (base_str_split(&text, ',', &name)) {
         bool known = false;
-        for (size_t i = 0; i < BASE_COUNT(metrics); i++) {
-            known |= base_str_is(name, metrics[i]);
+        for (size_t i = 0; i < BASE_COUNT(metric_names); i++) {
+            known |= base_str_is(name, metric_names[i]);
         }
         if (!known) {
             return false;
         }
     }
     return true;
-}
-
-/* Whether a comma-separated list of metrics asks for one; empty asks for all. */
-static bool wants(struct berth_str list, const char *metric) {
-    struct berth_str name;
-    if (list.len == 0) {
-        return true;
-    }
-    while (base_str_split(&list, ',', &name)) {
-        if (base_str_is(name, metric) || base_str_is(name, "_all")) {
-            return true;
-        }
-    }
-    return false;
 }
 
 /* Ids, names, patterns, _local, _all; a role as ml:true. */
@@ -67,15 +50,6 @@ static bool node_matches(const struct berth_node *node, struct berth_str filter)
     return false;
 }
 
-static void put_count(struct base_buf *body, uint32_t count) {
-    json_key(body, "_nodes");
-    json_open_object(body);
-    json_member_u64(body, "total", count);
-    json_member_u64(body, "successful", count);
-    json_member_u64(body, "failed", 0);
-    json_close_object(body);
-}
-
 static void put_strings(struct base_buf *body, const char *name, const struct berth_str *texts,
                         uint32_t count) {
     json_key(body, name);
@@ -98,221 +72,154 @@ static void put_identity(const struct berth_node *node, struct base_buf *body) {
     json_close_object(body);
 }
 
-static void put_plugin(void *user, const struct plugin_info *info) {
-    struct base_buf *body = user;
-    json_open_object(body);
-    json_member_string(body, "name", info->component);
-    json_member_string(body, "version", info->component_version);
-    json_member_string(body, "description", info->description);
-    json_close_object(body);
-}
+/* ---- what a node shows ---- */
 
-static void put_os(struct base_buf *body) {
-    struct utsname name;
-    struct machine_info machine;
-    machine_read(&machine);
-    json_key(body, "os");
-    json_open_object(body);
-    if (uname(&name) == 0) {
-        json_member_cstr(body, "name", name.sysname);
-        json_member_cstr(body, "version", name.release);
-        json_member_cstr(body, "arch", name.machine);
-    }
-    json_member_u64(body, "available_processors", machine.processors);
-    json_member_u64(body, "allocated_processors", machine.processors);
-    json_close_object(body);
-}
+/* One of those that are asked for. */
+struct shown {
+    const struct rest_context *context;
+    struct berth_str metrics;
+    const struct berth_node *node;
+    const struct node_facts *facts;
+};
 
-/* What this node knows of itself alone. */
-static void put_own(struct berth_str list, struct base_buf *body) {
-    if (wants(list, "os")) {
-        put_os(body);
-    }
-    if (wants(list, "process")) {
-        json_key(body, "process");
-        json_open_object(body);
-        json_member_i64(body, "id", getpid());
-        json_close_object(body);
+static void put_members(struct json_value object, struct base_buf *body) {
+    for (struct json_value key = json_first(object); json_present(key);) {
+        struct json_value value = json_next(object, key);
+        json_key_str(body, json_inner(key));
+        json_put_raw(body, json_raw(value));
+        key = json_next(object, value);
     }
 }
 
-static void put_plugins(const struct rest_context *context, const struct berth_node *node,
-                        struct base_buf *body) {
+/* Of a node that does not answer, what the cluster knows of it. */
+static void put_known(const struct shown *s, struct base_buf *body) {
+    if (!node_facts_wants(s->metrics, "plugins")) {
+        return;
+    }
     json_key(body, "plugins");
     json_open_array(body);
-    if (node->is_local) {
-        plugins_each(context->plugins, put_plugin, body);
-    }
-    for (uint32_t i = 0; i < node->plugin_count && !node->is_local; i++) {
+    for (uint32_t i = 0; i < s->node->plugin_count; i++) {
         json_open_object(body);
-        json_member_string(body, "name", node->plugins[i].name);
-        json_member_string(body, "version", node->plugins[i].value);
+        json_member_string(body, "name", s->node->plugins[i].name);
+        json_member_string(body, "version", s->node->plugins[i].value);
         json_close_object(body);
     }
     json_close_array(body);
 }
 
-static void put_node(const struct rest_context *context, const struct berth_node *node,
-                     struct berth_str list, struct base_buf *body) {
-    json_key_str(body, node->id);
-    json_open_object(body);
-    put_identity(node, body);
-    json_member_string(body, "version", context->compatibility_version);
-    json_member_cstr(body, "build_type", "native");
-    json_member_cstr(body, "build_hash", BERTH_BUILD_HASH);
-    if (node->is_local) {
-        put_own(list, body);
+static void put_info(const struct shown *s, struct base_buf *body) {
+    put_identity(s->node, body);
+    if (json_present(s->facts->root)) {
+        put_members(s->facts->root, body);
+    } else {
+        put_known(s, body);
     }
-    if (wants(list, "http")) {
-        json_key(body, "http");
-        json_open_object(body);
-        put_strings(body, "bound_address", &node->address, 1);
-        json_member_string(body, "publish_address", node->address);
-        json_member_u64(body, "max_content_length_in_bytes", context->max_content_length);
-        json_close_object(body);
-    }
-    if (wants(list, "plugins")) {
-        put_plugins(context, node, body);
-    }
-    json_close_object(body);
 }
 
-static void put_process_stats(struct base_buf *body) {
-    struct process_info process;
-    process_read(&process);
-    json_key(body, "process");
-    json_open_object(body);
+static void put_stats(const struct shown *s, struct base_buf *body) {
     json_member_u64(body, "timestamp", base_wall_ms());
-    json_member_u64(body, "open_file_descriptors", process.open_fds);
-    json_member_u64(body, "max_file_descriptors", process.max_fds);
-    json_member_u64(body, "threads", process.threads);
-    json_key(body, "cpu");
-    json_open_object(body);
-    json_member_u64(body, "total_in_millis", (uint64_t)(process.cpu_seconds * 1000));
-    json_close_object(body);
-    json_key(body, "mem");
-    json_open_object(body);
-    json_member_u64(body, "resident_in_bytes", process.rss_bytes);
-    json_member_u64(body, "total_virtual_in_bytes", process.virtual_bytes);
-    json_close_object(body);
-    json_close_object(body);
+    put_identity(s->node, body);
+    put_members(s->facts->root, body);
 }
 
-static void put_os_stats(struct base_buf *body) {
-    static const char *const names[] = {"1m", "5m", "15m"};
-    struct machine_info machine;
-    machine_read(&machine);
-    json_key(body, "os");
-    json_open_object(body);
-    json_member_u64(body, "timestamp", base_wall_ms());
-    json_key(body, "cpu");
-    json_open_object(body);
-    json_key(body, "load_average");
-    json_open_object(body);
-    for (size_t i = 0; i < BASE_COUNT(names); i++) {
-        json_key(body, names[i]);
-        json_put_f64(body, machine.load[i]);
-    }
-    json_close_object(body);
-    json_close_object(body);
-    json_key(body, "mem");
-    json_open_object(body);
-    json_member_u64(body, "total_in_bytes", machine.memory_bytes);
-    json_member_u64(body, "free_in_bytes", machine.memory_available_bytes);
-    json_close_object(body);
-    json_close_object(body);
-}
+static const struct view {
+    enum node_facts_kind kind;
+    bool shows_silent; /* those as well that have not answered */
+    void (*put)(const struct shown *s, struct base_buf *body);
+} info_view = {NODE_INFO, true, put_info}, stats_view = {NODE_STATS, false, put_stats};
 
-static void put_http_stats(const struct rest_context *context, struct base_buf *body) {
-    struct http_stats http;
-    http_server_stats(context->server, &http);
-    json_key(body, "http");
-    json_open_object(body);
-    json_member_u64(body, "current_open", http.connections_open);
-    json_member_u64(body, "total_opened", http.connections_opened);
-    json_member_u64(body, "requests", http.requests);
-    json_member_u64(body, "bad_requests", http.bad_requests);
-    json_member_u64(body, "in_flight", http.in_flight);
-    json_close_object(body);
-}
-
-static void put_pool_stats(const struct rest_context *context, struct base_buf *body) {
-    struct worker_stats workers;
-    worker_pool_stats(context->workers, &workers);
-    json_key(body, "thread_pool");
-    json_open_object(body);
-    json_key(body, "worker");
-    json_open_object(body);
-    json_member_u64(body, "threads", workers.threads);
-    json_member_u64(body, "queue", workers.queued);
-    json_member_u64(body, "active", workers.active);
-    json_member_u64(body, "rejected", workers.rejected);
-    json_member_u64(body, "completed", workers.completed);
-    json_close_object(body);
-    json_close_object(body);
-}
-
-/* Of another node nothing is known here but who it is. */
-static void put_node_stats(const struct rest_context *context, const struct berth_node *node,
-                           struct berth_str list, struct base_buf *body) {
-    json_key_str(body, node->id);
-    json_open_object(body);
-    json_member_u64(body, "timestamp", base_wall_ms());
-    put_identity(node, body);
-    if (!node->is_local) {
-        json_close_object(body);
-        return;
-    }
-    if (wants(list, "os")) {
-        put_os_stats(body);
-    }
-    if (wants(list, "process")) {
-        put_process_stats(body);
-    }
-    if (wants(list, "thread_pool")) {
-        put_pool_stats(context, body);
-    }
-    if (wants(list, "http")) {
-        put_http_stats(context, body);
-    }
-    json_close_object(body);
-}
-
-typedef void (*put_fn)(const struct rest_context *, const struct berth_node *, struct berth_str,
-                       struct base_buf *);
+/* ---- all that are asked for ---- */
 
 struct listing {
     const struct rest_context *context;
+    const struct view *view;
     struct berth_str filter;
-    struct berth_str list;
-    put_fn put;
+    struct berth_str metrics;
     struct base_buf *body;
 };
 
-static void put_nodes(void *user, const struct berth_node *nodes, uint32_t count) {
-    const struct listing *listing = user;
-    struct base_buf *body = listing->body;
-    uint32_t matches = 0;
-    for (uint32_t i = 0; i < count; i++) {
-        matches += node_matches(&nodes[i], listing->filter);
-    }
-    put_count(body, matches);
-    json_member_string(body, "cluster_name", listing->context->cluster_name);
-    json_key(body, "nodes");
+static void put_failure(const struct berth_node *node, const struct node_facts *facts,
+                        struct base_buf *body) {
     json_open_object(body);
+    json_member_cstr(body, "type", "failed_node_exception");
+    json_member_cstr(body, "reason", facts->reason);
+    json_member_string(body, "node_id", node->id);
+    json_close_object(body);
+}
+
+static void put_counts(const struct berth_node *const *nodes, const struct node_facts *facts,
+                       uint32_t count, struct base_buf *body) {
+    uint32_t failed = 0;
     for (uint32_t i = 0; i < count; i++) {
-        if (node_matches(&nodes[i], listing->filter)) {
-            listing->put(listing->context, &nodes[i], listing->list, body);
+        failed += !json_present(facts[i].root);
+    }
+    json_key(body, "_nodes");
+    json_open_object(body);
+    json_member_u64(body, "total", count);
+    json_member_u64(body, "successful", count - failed);
+    json_member_u64(body, "failed", failed);
+    if (failed) {
+        json_key(body, "failures");
+        json_open_array(body);
+        for (uint32_t i = 0; i < count; i++) {
+            if (!json_present(facts[i].root)) {
+                put_failure(nodes[i], &facts[i], body);
+            }
         }
+        json_close_array(body);
     }
     json_close_object(body);
 }
 
+static void put_chosen(const struct listing *l, const struct berth_node *const *nodes,
+                       uint32_t count) {
+    struct base_buf *body = l->body;
+    struct node_facts *facts =
+        node_facts_gather(l->context, l->view->kind, l->metrics, nodes, count);
+    if (!facts) {
+        body->error = BERTH_E_NO_MEMORY;
+        return;
+    }
+    put_counts(nodes, facts, count, body);
+    json_member_string(body, "cluster_name", l->context->cluster_name);
+    json_key(body, "nodes");
+    json_open_object(body);
+    for (uint32_t i = 0; i < count; i++) {
+        if (json_present(facts[i].root) || l->view->shows_silent) {
+            const struct shown shown = {l->context, l->metrics, nodes[i], &facts[i]};
+            json_key_str(body, nodes[i]->id);
+            json_open_object(body);
+            l->view->put(&shown, body);
+            json_close_object(body);
+        }
+    }
+    json_close_object(body);
+    node_facts_free(facts, count);
+}
+
+static void put_nodes(void *user, const struct berth_node *nodes, uint32_t count) {
+    const struct listing *l = user;
+    const struct berth_node **chosen = malloc((count + 1u) * sizeof *chosen);
+    uint32_t matches = 0;
+    if (!chosen) {
+        l->body->error = BERTH_E_NO_MEMORY;
+        return;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        if (node_matches(&nodes[i], l->filter)) {
+            chosen[matches++] = &nodes[i];
+        }
+    }
+    put_chosen(l, chosen, matches);
+    free(chosen);
+}
+
 static void reply_nodes(const struct rest_context *context, struct berth_request *request,
-                        struct berth_str filter, struct berth_str list, put_fn put) {
+                        struct berth_str filter, struct berth_str metrics,
+                        const struct view *view) {
     BASE_BUF_AUTO body;
     base_buf_init(&body, BASE_BUF_MAX_DEFAULT);
-    struct listing listing = {context, filter, list, put, &body};
+    struct listing listing = {context, view, filter, metrics, &body};
     json_open_object(&body);
     nodes_read(context->nodes, put_nodes, &listing);
     json_close_object(&body);
@@ -329,17 +236,17 @@ static void get_nodes(void *user, struct berth_request *request,
     struct berth_str list = param(view, 1);
     /* _nodes/http asks for a metric, _nodes/somebody for a node. */
     bool metric = list.len == 0 && first.len && is_metric_list(first);
-    reply_nodes(user, request, metric ? base_str("", 0) : first, metric ? first : list, put_node);
+    reply_nodes(user, request, metric ? base_str("", 0) : first, metric ? first : list, &info_view);
 }
 
 static void get_stats(void *user, struct berth_request *request,
                       const struct berth_request_view *view) {
-    reply_nodes(user, request, base_str("", 0), param(view, 0), put_node_stats);
+    reply_nodes(user, request, base_str("", 0), param(view, 0), &stats_view);
 }
 
 static void get_node_stats(void *user, struct berth_request *request,
                            const struct berth_request_view *view) {
-    reply_nodes(user, request, param(view, 0), param(view, 1), put_node_stats);
+    reply_nodes(user, request, param(view, 0), param(view, 1), &stats_view);
 }
 
 int32_t rest_add_nodes(struct route_set *set, struct rest_context *context,

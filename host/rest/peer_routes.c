@@ -2,7 +2,7 @@
 /*
  * What the nodes of a cluster ask each other: _berth/nodes.
  */
-#include "host/rest/rest.h"
+#include "host/rest/node_facts.h"
 
 #include <stdlib.h>
 
@@ -54,6 +54,8 @@ int32_t rest_add_peers(struct route_set *set, struct rest_context *context,
     static const struct rest_route routes[] = {
         {"POST", REST_CATCH_UP_PATH, BERTH_ROUTE_LOOP, BERTH_BODY_ALLOWED,
          BERTH_INTERNAL "nodes/catch_up", catch_up, NULL},
+        {"POST", NODE_FACTS_PATH, BERTH_ROUTE_WORKER, BERTH_BODY_ALLOWED,
+         BERTH_INTERNAL "nodes/facts", node_facts_answer, NULL},
     };
     return rest_add_table(set, routes, BASE_COUNT(routes), context, error);
 }

@@ -72,9 +72,11 @@ int32_t ml_delete_controller(struct ml_call *call);
 int32_t ml_preview_connector(struct ml_call *call);
 int32_t ml_preview_model(struct ml_call *call);
 
-/* placement.c, tidy_models.c; asked by other nodes */
+/* placement.c, tidy_models.c, stats_handlers.c, profile.c; asked by other nodes */
 int32_t ml_try_model(struct ml_call *call);
 int32_t ml_idle_model(struct ml_call *call);
+int32_t ml_stats_of_node(struct ml_call *call);
+int32_t ml_profile_of_node(struct ml_call *call);
 
 /* config_handlers.c */
 int32_t ml_get_config(struct ml_call *call);

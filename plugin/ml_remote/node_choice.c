@@ -64,3 +64,92 @@ int32_t ml_nodes_choose(struct ml_call *call, struct ml_node_choice *out_choice)
                             "[node_ids] is not allowed: the setting "
                             "[plugins.ml_commons.allow_custom_deployment_plan] is false");
 }
+
+/* ---- by id and name ---- */
+
+struct name_call {
+    const struct berth_str *texts;
+    uint32_t text_count;
+    struct base_arena *arena;
+    struct ml_node_list *out;
+    bool ok;
+};
+
+static bool means(struct berth_str text, const struct berth_node *node) {
+    struct berth_str one;
+    while (text.len && base_str_split(&text, ',', &one)) {
+        one = base_str_trim(one);
+        if ((node->is_local && base_str_is(one, "_local")) || base_str_is(one, "_all") ||
+            base_str_eq(one, node->id) || base_str_glob(one, node->name)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void match_names(void *user, const struct berth_node *nodes, uint32_t count) {
+    struct name_call *call = user;
+    *call->out = (struct ml_node_list){
+        .ids = base_arena_array(call->arena, count + 1u, sizeof *call->out->ids)};
+    call->ok = call->out->ids != NULL;
+    for (uint32_t i = 0; i < count && call->ok; i++) {
+        bool is_meant = call->text_count == 0;
+        for (uint32_t k = 0; k < call->text_count && !is_meant; k++) {
+            is_meant = means(call->texts[k], &nodes[i]);
+        }
+        if (is_meant) {
+            struct berth_str id = base_arena_dup(call->arena, nodes[i].id);
+            call->out->ids[call->out->count++] = id;
+            call->ok = id.ptr != NULL;
+        }
+    }
+}
+
+int32_t ml_nodes_named(struct ml_plugin *plugin, const struct berth_str *texts, uint32_t count,
+                       struct base_arena *arena, struct ml_node_list *out) {
+    struct name_call call = {.texts = texts, .text_count = count, .arena = arena, .out = out};
+    int32_t code = plugin->nodes->read(plugin->host, match_names, &call);
+    return code ? code : call.ok ? BERTH_OK : BERTH_E_NO_MEMORY;
+}
+
+/* The texts of the body's list. */
+static int32_t read_texts(struct ml_call *call, struct berth_str **out_texts, uint32_t *out_count) {
+    struct json_value list;
+    *out_count = 0;
+    int32_t code = ml_call_container(call, call->body, "node_ids", JSON_ARRAY, &list);
+    *out_texts = base_arena_array(&call->arena, json_count(list) + 1, sizeof **out_texts);
+    if (!code && !*out_texts) {
+        return base_error_memory(&call->error);
+    }
+    for (struct json_value v = json_first(list); json_present(v) && !code; v = json_next(list, v)) {
+        if (!json_is(v, JSON_STRING)) {
+            return ml_wrong_kind(&call->error, "[node_ids] is an array of texts");
+        }
+        code = json_string(v, &call->arena, &(*out_texts)[(*out_count)++])
+                   ? BERTH_OK
+                   : base_error_memory(&call->error);
+    }
+    return code;
+}
+
+int32_t ml_nodes_of_request(struct ml_call *call, struct berth_str path, struct ml_node_list *out) {
+    struct berth_str *texts;
+    struct ml_node_list of_path;
+    uint32_t count;
+    int32_t code = read_texts(call, &texts, &count);
+    if (code) {
+        return code;
+    }
+    if (ml_nodes_named(call->plugin, texts, count, &call->arena, out) ||
+        ml_nodes_named(call->plugin, &path, path.len != 0, &call->arena, &of_path)) {
+        return base_error_memory(&call->error);
+    }
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < out->count; i++) {
+        if (ml_node_list_has(&of_path, out->ids[i])) {
+            out->ids[kept++] = out->ids[i];
+        }
+    }
+    out->count = kept;
+    return BERTH_OK;
+}

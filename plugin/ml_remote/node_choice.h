@@ -16,6 +16,15 @@ struct ml_node_choice {
 /* Reads the body's node_ids; 400 where they are given and the settings do not allow it. */
 int32_t ml_nodes_choose(struct ml_call *call, struct ml_node_choice *out_choice);
 
+/*
+ * Those of the nodes that texts mean, each a list of ids and names joined by commas, in the arena;
+ * no texts mean all. NO_MEMORY.
+ */
+int32_t ml_nodes_named(struct ml_plugin *plugin, const struct berth_str *texts, uint32_t count,
+                       struct base_arena *arena, struct ml_node_list *out);
+/* The same, of a body's array node_ids and a part of the path, both of which must mean them. */
+int32_t ml_nodes_of_request(struct ml_call *call, struct berth_str path, struct ml_node_list *out);
+
 /* Whether there is a node of this id, and whether it is this one. */
 struct ml_node_seen {
     bool is_there;

@@ -3,8 +3,8 @@
 
 #include "plugin/ml_remote/deployed.h"
 #include "plugin/ml_remote/handlers.h"
-
-#include <stdlib.h>
+#include "plugin/ml_remote/node_ask.h"
+#include "plugin/ml_remote/node_choice.h"
 
 /* Where nodes ask each other to try a model. */
 #define TRY_PATH "/_plugins/_ml/_nodes/_try"
@@ -98,19 +98,13 @@ void ml_try_here(struct ml_plugin *plugin, const struct ml_settings *settings,
     ml_slots_give(&plugin->deployments);
 }
 
-/* Questions that are asked, and to whose trials the answers go. */
-struct asking {
-    struct ml_trial **trials;
-};
-
 static void fail_trial(struct ml_trial *trial, const char *what, struct berth_str why) {
     trial->has_failed = true;
     (void)base_error(&trial->reason, BERTH_E_UNAVAILABLE, "%s: " BASE_FMT, what, BASE_ARG(why));
 }
 
-static void on_tried(void *user, uint32_t question, const struct berth_peer_answer *answer) {
-    const struct asking *asking = user;
-    struct ml_trial *trial = asking->trials[question];
+static void on_tried(void *user, uint32_t node, const struct berth_peer_answer *answer) {
+    struct ml_trial *trial = &((struct ml_trial *)user)[node];
     JSON_DOC_AUTO doc = {0};
     BASE_ARENA_AUTO arena;
     struct berth_str reason = answer->body;
@@ -123,60 +117,23 @@ static void on_tried(void *user, uint32_t question, const struct berth_peer_answ
     }
 }
 
-static int32_t ask_nodes(struct ml_plugin *plugin, const struct ml_document *model,
-                         const struct ml_node_list *nodes, struct berth_str own_id,
-                         struct ml_trial *trials, struct base_arena *arena,
-                         struct berth_error *error) {
-    struct asking asking = {base_arena_array(arena, nodes->count + 1u, sizeof *asking.trials)};
-    struct berth_peer_question *questions =
-        base_arena_array(arena, nodes->count + 1u, sizeof *questions);
+int32_t ml_try_on(struct ml_plugin *plugin, const struct ml_settings *settings,
+                  const struct ml_document *model, const struct ml_node_list *nodes,
+                  struct ml_trial *out_trials, struct berth_error *error) {
     BASE_BUF_AUTO body;
     base_buf_init(&body, BASE_BUF_MAX_DEFAULT);
     json_open_object(&body);
     json_member_string(&body, "model_id", model->stored->id);
     json_close_object(&body);
-    if (!asking.trials || !questions || body.error) {
-        return base_error_memory(error);
-    }
-    uint32_t count = 0;
-    for (uint32_t i = 0; i < nodes->count; i++) {
-        if (!base_str_eq(nodes->ids[i], own_id)) {
-            asking.trials[count] = &trials[i];
-            questions[count++] = (struct berth_peer_question){.size = sizeof *questions,
-                                                              .node_id = nodes->ids[i],
-                                                              .path = BERTH_STR(TRY_PATH),
-                                                              .body = base_buf_view(&body)};
-        }
-    }
-    return count == 0 ? BERTH_OK
-                      : plugin->peers->ask(plugin->host, questions, count, TRY_TIMEOUT_MS, on_tried,
-                                           &asking, error);
-}
-
-int32_t ml_try_on(struct ml_plugin *plugin, const struct ml_settings *settings,
-                  const struct ml_document *model, const struct ml_node_list *nodes,
-                  struct ml_trial *out_trials, struct berth_error *error) {
-    BASE_ARENA_AUTO arena;
-    base_arena_init(&arena, 1024);
-    struct ml_node_list all;
-    if (ml_nodes_all(plugin, &arena, &all)) {
-        return base_error_memory(error);
-    }
-    struct berth_str own_id = all.count ? all.ids[0] : base_str("", 0);
-    bool has_others = false;
     for (uint32_t i = 0; i < nodes->count; i++) {
         out_trials[i] = (struct ml_trial){.reason = BASE_ERROR_INIT};
-        has_others = has_others || !base_str_eq(nodes->ids[i], own_id);
-        if (base_str_eq(nodes->ids[i], own_id)) {
+        if (ml_node_see(plugin, nodes->ids[i]).is_local) {
             ml_try_here(plugin, settings, model, &out_trials[i]);
         }
     }
-    if (!has_others) {
-        return BERTH_OK;
-    }
-    return plugin->peers
-               ? ask_nodes(plugin, model, nodes, own_id, out_trials, &arena, error)
-               : base_error(error, BERTH_E_STATE, "this host knows other nodes, but asks none");
+    const struct ml_node_question question = {TRY_PATH, base_buf_view(&body), TRY_TIMEOUT_MS};
+    return body.error ? base_error_memory(error)
+                      : ml_nodes_ask(plugin, nodes, &question, on_tried, out_trials, error);
 }
 
 /* ---- for the other nodes ---- */

@@ -1,392 +1,316 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Profiles: the models that are deployed on this node, how long their latest predictions took, and
- * the predictions that are under way.
+ * Profiles as clients see them: what the nodes tell, by nodes or by models.
  */
-#include "base/clock.h"
+#include "plugin/ml_remote/profile.h"
+
+#include "base/map.h"
 #include "plugin/ml_remote/access.h"
-#include "plugin/ml_remote/catalogue.h"
 #include "plugin/ml_remote/handlers.h"
-#include "plugin/ml_remote/task.h"
-#include "plugin/ml_remote/usage_report.h"
+#include "plugin/ml_remote/node_ask.h"
+#include "plugin/ml_remote/node_choice.h"
 
-#include <stdlib.h>
+struct seen_model;
 
-/* What stands behind a model, in place of the name of a class. */
-#define PREDICTOR "ml_remote.RemoteModel"
-
-/* Ids that are asked for: of the path, joined by commas, and of the body. */
-struct wanted {
-    bool all;
-    struct berth_str path;
-    struct json_value body;
-};
-
-struct profile {
+struct view {
     struct ml_call *call;
-    struct wanted models;
-    struct wanted tasks;
-    bool by_model; /* view=model */
-    bool local_node;
-    struct berth_str node_id;
-    struct ml_usage_report report;
-    struct berth_str *ids; /* of the models shown */
-    uint32_t id_count;
-    uint32_t id_cap;
+    struct ml_profile_query query;
+    struct ml_node_reports reports;
+    struct base_map models;   /* struct seen_model by its id */
+    struct seen_model **list; /* the same, in the order in which they were told of */
+    uint32_t count;
     bool no_memory;
 };
 
 /* ---- what is asked for ---- */
 
-static bool names(const struct wanted *wanted, struct berth_str id) {
-    struct berth_str rest = wanted->path;
-    struct berth_str one;
-    while (base_str_split(&rest, ',', &one)) {
-        if (base_str_eq(base_str_trim(one), id)) {
-            return true;
-        }
-    }
-    struct json_value list = wanted->body;
-    for (struct json_value v = json_first(list); json_present(v); v = json_next(list, v)) {
-        if (json_string_is(v, id)) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static bool names_some(const struct wanted *wanted) {
+static bool names_some(const struct ml_profile_wanted *wanted) {
     return wanted->all || wanted->path.len || json_present(json_first(wanted->body));
 }
 
-/* The tasks of a model that is named are shown with it. */
-static bool wants_task(const struct profile *p, const struct ml_running_report *task) {
-    return p->tasks.all || names(&p->tasks, base_cstr(task->task_id)) ||
-           names(&p->models, task->model_id);
-}
-
-static int32_t read_view(struct profile *p) {
-    struct ml_call *call = p->call;
+static int32_t read_view(struct view *v) {
+    struct ml_call *call = v->call;
     struct berth_str view = BERTH_STR("node");
     (void)call->plugin->routes->query(call->request, BERTH_STR("view"), &view);
-    p->by_model = base_str_eq_nocase(view, BERTH_STR("model"));
-    return p->by_model || base_str_eq_nocase(view, BERTH_STR("node"))
+    v->query.by_model = base_str_eq_nocase(view, BERTH_STR("model"));
+    return v->query.by_model || base_str_eq_nocase(view, BERTH_STR("node"))
                ? BERTH_OK
                : ml_invalid(&call->error, "[view] is node or model, not [" BASE_FMT "]",
                             BASE_ARG(base_str_slice(view, 0, 80)));
 }
 
-static int32_t read_nodes(struct profile *p) {
-    struct ml_call *call = p->call;
-    struct json_value list;
-    int32_t code = ml_call_container(call, call->body, "node_ids", JSON_ARRAY, &list);
-    p->local_node = !json_present(json_first(list));
-    for (struct json_value v = json_first(list); json_present(v) && !code; v = json_next(list, v)) {
-        struct berth_str id;
-        if (!json_is(v, JSON_STRING)) {
-            return ml_wrong_kind(&call->error, "[node_ids] is an array of texts");
-        }
-        if (!json_string(v, &call->arena, &id)) {
-            return base_error_memory(&call->error);
-        }
-        p->local_node = p->local_node || (id.len && ml_node_is_named(call->plugin, id));
-    }
-    return code;
-}
-
-static int32_t read_request(struct profile *p) {
-    struct ml_call *call = p->call;
+/* Of a client's body, and of that with which another node asks. */
+static int32_t read_wanted(struct ml_call *call, struct ml_profile_query *query) {
     bool given;
-    int32_t code = read_view(p);
-    code = code ? code : ml_call_read_optional_body(call);
-    code = code ? code : read_nodes(p);
+    int32_t code = ml_call_bool(call, call->body, "return_all_models", &query->models.all, &given);
     code =
-        code ? code : ml_call_bool(call, call->body, "return_all_models", &p->models.all, &given);
-    code = code ? code : ml_call_bool(call, call->body, "return_all_tasks", &p->tasks.all, &given);
-    code =
-        code ? code : ml_call_container(call, call->body, "model_ids", JSON_ARRAY, &p->models.body);
-    code =
-        code ? code : ml_call_container(call, call->body, "task_ids", JSON_ARRAY, &p->tasks.body);
-    return code;
+        code ? code : ml_call_bool(call, call->body, "return_all_tasks", &query->tasks.all, &given);
+    code = code ? code
+                : ml_call_container(call, call->body, "model_ids", JSON_ARRAY, &query->models.body);
+    return code ? code
+                : ml_call_container(call, call->body, "task_ids", JSON_ARRAY, &query->tasks.body);
 }
 
-/* ---- models ---- */
-
-static void note_model(void *user, struct berth_str id) {
-    struct profile *p = user;
-    if (!p->models.all && !names(&p->models, id)) {
-        return;
-    }
-    if (p->id_count == p->id_cap) {
-        uint32_t cap = p->id_cap ? 2 * p->id_cap : 64;
-        struct berth_str *ids = realloc(p->ids, cap * sizeof *ids);
-        if (!ids) {
-            p->no_memory = true;
-            return;
-        }
-        p->ids = ids;
-        p->id_cap = cap;
-    }
-    p->ids[p->id_count] = base_arena_dup(&p->call->arena, id);
-    p->no_memory = p->no_memory || !p->ids[p->id_count].ptr;
-    p->id_count++;
+static int32_t read_request(struct view *v) {
+    int32_t code = read_view(v);
+    code = code ? code : ml_call_read_optional_body(v->call);
+    return code ? code : read_wanted(v->call, &v->query);
 }
 
-static void put_milliseconds(struct base_buf *out, const char *name, double value) {
-    json_key(out, name);
-    json_put_f64(out, value);
+/* ---- asking ---- */
+
+static void put_list(struct base_buf *out, const char *name, struct json_value list) {
+    if (json_present(list)) {
+        json_member_raw(out, name, json_raw(list));
+    }
 }
 
-static int32_t put_summary(struct profile *p, const struct ml_model_report *model, const char *name,
-                           bool whole) {
-    struct base_buf *out = &p->call->out;
-    struct ml_duration_summary summary;
-    uint32_t *list = base_arena_array(&p->call->arena, model->duration_count, sizeof *list);
-    if (!list) {
-        return base_error_memory(&p->call->error);
-    }
-    for (uint32_t i = 0; i < model->duration_count; i++) {
-        list[i] = whole ? model->durations[i].request_us : model->durations[i].inference_us;
-    }
-    ml_durations_summarise(list, model->duration_count, &summary);
-    json_key(out, name);
+/* A query for another node, as ml_profile_of_node reads it. */
+static void put_question(const struct ml_profile_query *query, struct base_buf *out) {
     json_open_object(out);
-    json_member_u64(out, "count", summary.count);
-    put_milliseconds(out, "max", summary.max);
-    put_milliseconds(out, "min", summary.min);
-    put_milliseconds(out, "average", summary.average);
-    put_milliseconds(out, "p50", summary.p50);
-    put_milliseconds(out, "p90", summary.p90);
-    put_milliseconds(out, "p99", summary.p99);
-    json_close_object(out);
-    return BERTH_OK;
-}
-
-static void put_workers(struct profile *p, struct json_value planned) {
-    struct base_buf *out = &p->call->out;
-    json_member_raw(out, "target_worker_nodes",
-                    json_is(planned, JSON_ARRAY) ? json_raw(planned) : BERTH_STR("[]"));
-    json_key(out, "worker_nodes");
-    json_open_array(out);
-    json_put_string(out, p->node_id);
-    json_close_array(out);
-}
-
-static int32_t put_durations(struct profile *p, struct berth_str id) {
-    const struct ml_model_report *model = ml_usage_report_find(&p->report, id);
-    if (!model || model->duration_count == 0) {
-        return BERTH_OK;
-    }
-    int32_t code = put_summary(p, model, "model_inference_stats", false);
-    return code ? code : put_summary(p, model, "predict_request_stats", true);
-}
-
-/* What this node says of a model. */
-static int32_t put_model(struct profile *p, const struct ml_document *model) {
-    struct base_buf *out = &p->call->out;
-    struct json_value state = json_get(model->root, "model_state");
-    json_open_object(out);
-    if (json_present(state)) {
-        json_member_raw(out, "model_state", json_raw(state));
-    }
-    json_member_cstr(out, "predictor", PREDICTOR);
-    put_workers(p, json_get(model->root, "planning_worker_nodes"));
-    int32_t code = put_durations(p, model->stored->id);
-    if (json_is(json_get(model->root, "is_hidden"), JSON_TRUE)) {
-        json_member_bool(out, "is_hidden", true);
-    }
-    json_close_object(out);
-    return code;
-}
-
-/* ---- tasks ---- */
-
-static void put_task(struct profile *p, const struct ml_running_report *task) {
-    struct base_buf *out = &p->call->out;
-    uint64_t now_ns = base_monotonic_ns();
-    uint64_t age_ms = now_ns > task->began_ns ? (now_ns - task->began_ns) / BASE_NS_PER_MS : 0;
-    uint64_t created = base_wall_ms() - age_ms;
-    json_key(out, task->task_id);
-    json_open_object(out);
-    json_member_cstr(out, "task_id", task->task_id);
-    json_member_string(out, "model_id", task->model_id);
-    json_member_cstr(out, "task_type", "PREDICTION");
-    json_member_cstr(out, "function_name", "REMOTE");
-    json_member_cstr(out, "state", "RUNNING");
-    json_member_cstr(out, "input_type", task->input);
-    json_key(out, "worker_node");
-    json_open_array(out);
-    json_put_string(out, p->node_id);
-    json_close_array(out);
-    json_member_u64(out, "create_time", created);
-    json_member_u64(out, "last_update_time", created);
-    json_member_bool(out, "is_async", false);
+    json_member_bool(out, "by_model", query->by_model);
+    json_member_bool(out, "return_all_models", query->models.all);
+    json_member_bool(out, "return_all_tasks", query->tasks.all);
+    json_member_string(out, "models", query->models.path);
+    json_member_string(out, "tasks", query->tasks.path);
+    put_list(out, "model_ids", query->models.body);
+    put_list(out, "task_ids", query->tasks.body);
     json_close_object(out);
 }
 
-/* The member "tasks" with those that are wanted; model_id: of that model alone; ptr NULL: of all.
- */
-static void put_tasks(struct profile *p, struct berth_str model_id) {
-    struct base_buf *out = &p->call->out;
-    bool some = false;
-    for (uint32_t i = 0; i < p->report.running_listed; i++) {
-        const struct ml_running_report *task = &p->report.running[i];
-        if (!wants_task(p, task) || (model_id.ptr && !base_str_eq(model_id, task->model_id))) {
-            continue;
-        }
-        if (!some) {
-            json_key(out, "tasks");
-            json_open_object(out);
-            some = true;
-        }
-        put_task(p, task);
-    }
-    if (some) {
-        json_close_object(out);
-    }
+int32_t ml_profile_of_node(struct ml_call *call) {
+    struct ml_profile_query query = {0};
+    bool given;
+    int32_t code = ml_call_read_body(call);
+    code = code ? code : read_wanted(call, &query);
+    code = code ? code : ml_call_bool(call, call->body, "by_model", &query.by_model, &given);
+    code = code ? code : ml_call_text(call, call->body, "models", &query.models.path);
+    code = code ? code : ml_call_text(call, call->body, "tasks", &query.tasks.path);
+    return code ? code
+                : ml_profile_put_node(call->plugin, call->settings, &query, &call->out,
+                                      &call->error);
 }
 
-static bool has_tasks(const struct profile *p) {
-    for (uint32_t i = 0; i < p->report.running_listed; i++) {
-        if (wants_task(p, &p->report.running[i])) {
-            return true;
-        }
-    }
-    return false;
+static int32_t put_own(void *user, struct base_buf *out) {
+    const struct view *v = user;
+    struct ml_call *call = v->call;
+    return ml_profile_put_node(call->plugin, call->settings, &v->query, out, &call->error);
 }
 
-/* ---- the two views ---- */
+/* ---- which models there are ---- */
 
-/* In the view of models, what each node says of one, and its tasks. */
-static int32_t put_model_view(struct profile *p, const struct ml_document *model) {
-    struct base_buf *out = &p->call->out;
-    json_open_object(out);
-    put_workers(p, json_get(model->root, "planning_worker_nodes"));
-    json_key(out, "nodes");
-    json_open_object(out);
-    json_key_str(out, p->node_id);
-    int32_t code = put_model(p, model);
-    json_close_object(out);
-    put_tasks(p, model->stored->id);
-    json_close_object(out);
-    return code;
-}
-
-static int32_t put_models(struct profile *p) {
-    struct ml_call *call = p->call;
-    int32_t code = BERTH_OK;
-    json_key(&call->out, "models");
-    json_open_object(&call->out);
-    for (uint32_t i = 0; i < p->id_count && !code; i++) {
-        ML_DOCUMENT_AUTO model = {0};
-        code = ml_document_get(call->plugin, ML_MODEL, p->ids[i], &model, &call->error);
-        if (code == BERTH_E_NOT_FOUND) {
-            code = BERTH_OK; /* deleted meanwhile */
-            continue;
-        }
-        if (!code) {
-            json_key_str(&call->out, p->ids[i]);
-            code = p->by_model ? put_model_view(p, &model) : put_model(p, &model);
-        }
-    }
-    json_close_object(&call->out);
-    return code;
-}
-
-static int32_t put_nodes(struct profile *p) {
-    struct base_buf *out = &p->call->out;
-    int32_t code = BERTH_OK;
-    json_key(out, "nodes");
-    json_open_object(out);
-    json_key_str(out, p->node_id);
-    json_open_object(out);
-    put_tasks(p, base_str(NULL, 0));
-    if (p->id_count) {
-        code = put_models(p);
-    }
-    json_close_object(out);
-    json_close_object(out);
-    return code;
-}
-
-/* Tasks keep their model in the view of models, also where models were not asked for. */
-static void note_models_of_tasks(struct profile *p) {
-    for (uint32_t i = 0; i < p->report.running_listed; i++) {
-        const struct ml_running_report *task = &p->report.running[i];
-        bool known = !wants_task(p, task);
-        for (uint32_t k = 0; k < p->id_count && !known; k++) {
-            known = base_str_eq(p->ids[k], task->model_id);
-        }
-        if (!known) {
-            struct wanted before = p->models;
-            p->models.all = true;
-            note_model(p, task->model_id);
-            p->models = before;
-        }
-    }
-}
+/* A model that the caller may use, and what each node tells of it: absent where it does not. */
+struct seen_model {
+    struct berth_str id;
+    struct json_value of_node[];
+};
 
 /* Whether the caller may use a model; of one that is gone, as of one that is not theirs. */
 static bool may_use(struct ml_call *call, struct berth_str model_id) {
     return ml_access_require(call, ML_MODEL, model_id, ML_MAY_USE) == BERTH_OK;
 }
 
-/* What others may not use is left out, as if it were not there. */
-static void leave_out(struct profile *p) {
-    uint32_t models = 0;
-    uint32_t tasks = 0;
-    if (!ml_access_user(p->call->plugin, p->call->settings, p->call->request, ML_MODEL)) {
-        return;
+/* The model, made with the first that tells of it; NULL where it is not to be seen. */
+static struct seen_model *see_model(struct view *v, struct berth_str id) {
+    struct seen_model *model = base_map_get(&v->models, id);
+    if (model || !may_use(v->call, id)) {
+        return model;
     }
-    for (uint32_t i = 0; i < p->id_count; i++) {
-        if (may_use(p->call, p->ids[i])) {
-            p->ids[models++] = p->ids[i];
-        }
+    uint32_t nodes = v->reports.count;
+    model = base_arena_array(&v->call->arena, 1, sizeof *model + nodes * sizeof model->of_node[0]);
+    if (!model || !base_map_set(&v->models, id, model)) {
+        v->no_memory = true;
+        return NULL;
     }
-    for (uint32_t i = 0; i < p->report.running_listed; i++) {
-        if (may_use(p->call, p->report.running[i].model_id)) {
-            p->report.running[tasks++] = p->report.running[i];
-        }
-    }
-    p->id_count = models;
-    p->report.running_listed = tasks;
+    model->id = id;
+    v->list[v->count++] = model;
+    return model;
 }
 
-static int32_t put_profile(struct profile *p) {
-    struct ml_call *call = p->call;
-    int32_t code = BERTH_OK;
-    ml_catalogue_each(call->plugin, note_model, p);
-    if (p->by_model) {
-        note_models_of_tasks(p);
+static int32_t see_models(struct view *v) {
+    size_t most = 0;
+    for (uint32_t i = 0; i < v->reports.count; i++) {
+        most += json_count(json_get(v->reports.list[i].root, "models"));
     }
-    if (p->no_memory) {
-        return base_error_memory(&call->error);
+    v->list = base_arena_array(&v->call->arena, most + 1, sizeof(struct seen_model *));
+    v->no_memory = !v->list;
+    for (uint32_t i = 0; i < v->reports.count; i++) {
+        struct json_value models = json_get(v->reports.list[i].root, "models");
+        for (struct json_value key = json_first(models); json_present(key) && !v->no_memory;) {
+            struct json_value told = json_next(models, key);
+            /* Ids have nothing to be escaped. */
+            struct seen_model *model = see_model(v, json_inner(key));
+            if (model) {
+                model->of_node[i] = told;
+            }
+            key = json_next(models, told);
+        }
     }
-    leave_out(p);
+    return v->no_memory ? base_error_memory(&v->call->error) : BERTH_OK;
+}
+
+/* ---- what is shown ---- */
+
+/* The nodes that tell of a model: where it is. */
+static void put_worker_nodes(struct view *v, const struct seen_model *model) {
+    struct base_buf *out = &v->call->out;
+    json_key(out, "worker_nodes");
+    json_open_array(out);
+    for (uint32_t i = 0; i < v->reports.count; i++) {
+        if (json_present(model->of_node[i])) {
+            json_put_string(out, v->reports.list[i].node_id);
+        }
+    }
+    json_close_array(out);
+}
+
+/* What one node tells of a model, with all nodes that it is on. */
+static void put_model(struct view *v, const struct seen_model *model, uint32_t node) {
+    struct base_buf *out = &v->call->out;
+    struct json_value told = model->of_node[node];
+    json_open_object(out);
+    for (struct json_value key = json_first(told); json_present(key);) {
+        struct json_value value = json_next(told, key);
+        if (json_string_is(key, BERTH_STR("worker_nodes"))) {
+            put_worker_nodes(v, model);
+        } else {
+            json_key_str(out, json_inner(key));
+            json_put_raw(out, json_raw(value));
+        }
+        key = json_next(told, value);
+    }
+    json_close_object(out);
+}
+
+/* Opens a member's object with the first of what is in it. */
+static void open_once(struct base_buf *out, const char *name, bool *is_open) {
+    if (!*is_open) {
+        json_key(out, name);
+        json_open_object(out);
+        *is_open = true;
+    }
+}
+
+static void close_opened(struct base_buf *out, bool is_open) {
+    if (is_open) {
+        json_close_object(out);
+    }
+}
+
+/* The tasks of one node: of a model, or, where that is NULL, of all that the caller may use. */
+static void put_tasks(struct view *v, uint32_t node, const struct seen_model *model,
+                      bool *is_open) {
+    struct base_buf *out = &v->call->out;
+    struct json_value tasks = json_get(v->reports.list[node].root, "tasks");
+    for (struct json_value key = json_first(tasks); json_present(key);) {
+        struct json_value task = json_next(tasks, key);
+        struct berth_str of = json_inner(json_get(task, "model_id"));
+        if (model ? base_str_eq(of, model->id) : may_use(v->call, of)) {
+            open_once(out, "tasks", is_open);
+            json_key_str(out, json_inner(key));
+            json_put_raw(out, json_raw(task));
+        }
+        key = json_next(tasks, task);
+    }
+}
+
+/* A node, where it tells of anything that the caller may see. */
+static void put_node(struct view *v, uint32_t node, bool *is_open) {
+    struct base_buf *out = &v->call->out;
+    const size_t before = out->len;
+    const bool was_open = *is_open;
+    bool tasks = false;
+    bool models = false;
+    open_once(out, "nodes", is_open);
+    json_key_str(out, v->reports.list[node].node_id);
+    json_open_object(out);
+    put_tasks(v, node, NULL, &tasks);
+    close_opened(out, tasks);
+    for (uint32_t i = 0; i < v->count; i++) {
+        if (json_present(v->list[i]->of_node[node])) {
+            open_once(out, "models", &models);
+            json_key_str(out, v->list[i]->id);
+            put_model(v, v->list[i], node);
+        }
+    }
+    close_opened(out, models);
+    json_close_object(out);
+    if (!tasks && !models) {
+        out->len = before;
+        *is_open = was_open;
+    }
+}
+
+static void put_by_node(struct view *v) {
+    bool some = false;
+    for (uint32_t i = 0; i < v->reports.count; i++) {
+        put_node(v, i, &some);
+    }
+    close_opened(&v->call->out, some);
+}
+
+/* What all nodes tell of a model, and the predictions of it. */
+static void put_model_of_nodes(struct view *v, const struct seen_model *model) {
+    struct base_buf *out = &v->call->out;
+    struct json_value first = JSON_NONE;
+    bool tasks = false;
+    for (uint32_t i = 0; i < v->reports.count && !json_present(first); i++) {
+        first = model->of_node[i];
+    }
+    json_key_str(out, model->id);
+    json_open_object(out);
+    json_member_raw(out, "target_worker_nodes", json_raw(json_get(first, "target_worker_nodes")));
+    put_worker_nodes(v, model);
+    json_key(out, "nodes");
+    json_open_object(out);
+    for (uint32_t i = 0; i < v->reports.count; i++) {
+        if (json_present(model->of_node[i])) {
+            json_key_str(out, v->reports.list[i].node_id);
+            put_model(v, model, i);
+        }
+    }
+    json_close_object(out);
+    for (uint32_t i = 0; i < v->reports.count; i++) {
+        put_tasks(v, i, model, &tasks);
+    }
+    close_opened(out, tasks);
+    json_close_object(out);
+}
+
+static void put_by_model(struct view *v) {
+    bool some = false;
+    for (uint32_t i = 0; i < v->count; i++) {
+        open_once(&v->call->out, "models", &some);
+        put_model_of_nodes(v, v->list[i]);
+    }
+    close_opened(&v->call->out, some);
+}
+
+static int32_t answer(struct view *v) {
+    struct ml_call *call = v->call;
+    struct ml_node_list nodes;
+    BASE_BUF_AUTO body;
+    base_buf_init(&body, BASE_BUF_MAX_DEFAULT);
+    base_map_init(&v->models);
+    int32_t code = ml_nodes_of_request(call, base_str("", 0), &nodes);
+    put_question(&v->query, &body);
+    code = code || !body.error ? code : base_error_memory(&call->error);
+    if (code) {
+        return code;
+    }
+    const struct ml_node_question question = {ML_PROFILE_PATH, base_buf_view(&body),
+                                              ML_REPORT_TIMEOUT_MS};
+    code = ml_nodes_gather(call->plugin, &nodes, &question, put_own, v, &v->reports, &call->error);
+    code = code ? code : see_models(v);
     json_open_object(&call->out);
-    if (p->by_model && p->id_count) {
-        code = put_models(p);
-    } else if (p->id_count || has_tasks(p)) {
-        code = put_nodes(p);
+    if (!code && v->query.by_model) {
+        put_by_model(v);
+    } else if (!code) {
+        put_by_node(v);
     }
     json_close_object(&call->out);
-    return code;
-}
-
-static int32_t answer(struct profile *p) {
-    struct ml_call *call = p->call;
-    if (!p->local_node) {
-        base_buf_cstr(&call->out, "{}");
-        return BERTH_OK;
-    }
-    p->node_id = ml_node_id(call->plugin, &call->arena);
-    int32_t code =
-        ml_usage_report_make(call->plugin, ML_REPORT_DURATIONS | ML_REPORT_RUNNING,
-                             call->settings->monitoring_request_count, &p->report, &call->error);
-    code = code || p->node_id.ptr ? code : base_error_memory(&call->error);
-    code = code ? code : put_profile(p);
-    ml_usage_report_deinit(&p->report);
-    free(p->ids);
+    base_map_deinit(&v->models);
+    ml_node_reports_deinit(&v->reports);
     return code;
 }
 
@@ -398,25 +322,25 @@ static struct berth_str path_ids(const struct ml_call *call) {
 }
 
 int32_t ml_get_profile(struct ml_call *call) {
-    struct profile p = {.call = call};
-    int32_t code = read_request(&p);
-    if (!names_some(&p.models) && !names_some(&p.tasks)) {
-        p.models.all = true;
-        p.tasks.all = true;
+    struct view v = {.call = call};
+    int32_t code = read_request(&v);
+    if (!names_some(&v.query.models) && !names_some(&v.query.tasks)) {
+        v.query.models.all = true;
+        v.query.tasks.all = true;
     }
-    return code ? code : answer(&p);
+    return code ? code : answer(&v);
 }
 
 int32_t ml_get_model_profile(struct ml_call *call) {
-    struct profile p = {.call = call, .models.path = path_ids(call)};
-    int32_t code = read_request(&p);
-    p.models.all = p.models.all || !names_some(&p.models);
-    return code ? code : answer(&p);
+    struct view v = {.call = call, .query.models.path = path_ids(call)};
+    int32_t code = read_request(&v);
+    v.query.models.all = v.query.models.all || !names_some(&v.query.models);
+    return code ? code : answer(&v);
 }
 
 int32_t ml_get_task_profile(struct ml_call *call) {
-    struct profile p = {.call = call, .tasks.path = path_ids(call)};
-    int32_t code = read_request(&p);
-    p.tasks.all = p.tasks.all || !names_some(&p.tasks);
-    return code ? code : answer(&p);
+    struct view v = {.call = call, .query.tasks.path = path_ids(call)};
+    int32_t code = read_request(&v);
+    v.query.tasks.all = v.query.tasks.all || !names_some(&v.query.tasks);
+    return code ? code : answer(&v);
 }

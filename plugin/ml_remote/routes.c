@@ -116,6 +116,8 @@ static const struct row rows[] = {
 
     OF_NODES("/_try", "try", ml_try_model),
     OF_NODES("/_idle", "idle", ml_idle_model),
+    OF_NODES("/_stats", "stats", ml_stats_of_node),
+    OF_NODES("/_profile", "profile", ml_profile_of_node),
 };
 
 /*

@@ -3,7 +3,7 @@
 
 #include "plugin/ml_remote/access.h"
 #include "plugin/ml_remote/catalogue.h"
-#include "plugin/ml_remote/task.h"
+#include "plugin/ml_remote/node_ask.h"
 #include "plugin/ml_remote/usage_report.h"
 
 #include <stdio.h>
@@ -190,14 +190,8 @@ static bool wants_model(const struct ml_stats_query *query, struct berth_str id)
     return !json_present(ids);
 }
 
-/* Of models that the caller may not use, nothing is told. */
-static bool may_see(struct ml_call *call, struct berth_str id) {
-    return ml_access_require(call, ML_MODEL, id, ML_MAY_USE) == BERTH_OK;
-}
-
-static void put_actions(struct ml_call *call, const struct ml_stats_query *query,
-                        const struct ml_usage_report *report) {
-    struct base_buf *out = &call->out;
+static void put_actions(const struct ml_stats_query *query, const struct ml_usage_report *report,
+                        struct base_buf *out) {
     if (query->algorithms && query->remote && has_counts(query, report->totals)) {
         json_key(out, "algorithms");
         json_open_object(out);
@@ -210,8 +204,7 @@ static void put_actions(struct ml_call *call, const struct ml_stats_query *query
     bool some = false;
     for (uint32_t i = 0; i < report->model_count && query->models; i++) {
         const struct ml_model_report *model = &report->models[i];
-        if (!wants_model(query, model->id) || !has_counts(query, model->counts) ||
-            !may_see(call, model->id)) {
+        if (!wants_model(query, model->id) || !has_counts(query, model->counts)) {
             continue;
         }
         if (!some) {
@@ -234,30 +227,103 @@ static void count_one(void *user, struct berth_str id) {
     ++*(uint64_t *)user;
 }
 
-static int32_t put_node(struct ml_call *call, const struct ml_stats_query *query) {
-    struct base_buf *out = &call->out;
+int32_t ml_stats_put_node(struct ml_plugin *plugin, const struct ml_stats_query *query,
+                          struct base_buf *out, struct berth_error *error) {
     struct ml_usage_report report;
     struct figures figures = {.report = &report};
-    struct berth_str node_id = ml_node_id(call->plugin, &call->arena);
-    int32_t code = ml_usage_report_make(call->plugin, 0, 0, &report, &call->error);
-    code = code || node_id.ptr ? code : base_error_memory(&call->error);
+    int32_t code = ml_usage_report_make(plugin, 0, 0, &report, error);
     if (!code) {
-        ml_catalogue_each(call->plugin, count_one, &figures.deployed);
-        json_key_str(out, node_id);
+        ml_catalogue_each(plugin, count_one, &figures.deployed);
         json_open_object(out);
         for (size_t i = 0; i < BASE_COUNT(rows); i++) {
             if (query->wants[i] && rows[i].level == ML_LEVEL_NODE) {
                 json_member_u64(out, rows[i].name, rows[i].figure(&figures));
             }
         }
-        put_actions(call, query, &report);
+        put_actions(query, &report, out);
         json_close_object(out);
     }
     ml_usage_report_deinit(&report);
     return code;
 }
 
-int32_t ml_stats_put(struct ml_call *call, const struct ml_stats_query *query) {
+/* ---- all nodes ---- */
+
+/* Of models that the caller may not use, nothing is told. */
+static bool may_see(struct ml_call *call, struct berth_str id) {
+    return ml_access_require(call, ML_MODEL, id, ML_MAY_USE) == BERTH_OK;
+}
+
+static void put_models(struct ml_call *call, struct json_value models) {
+    struct base_buf *out = &call->out;
+    bool some = false;
+    for (struct json_value key = json_first(models); json_present(key);) {
+        struct json_value counts = json_next(models, key);
+        struct berth_str id = json_inner(key); /* ids have nothing to be escaped */
+        if (may_see(call, id)) {
+            if (!some) {
+                json_key(out, "models");
+                json_open_object(out);
+                some = true;
+            }
+            json_key_str(out, id);
+            json_put_raw(out, json_raw(counts));
+        }
+        key = json_next(models, counts);
+    }
+    if (some) {
+        json_close_object(out);
+    }
+}
+
+static void put_report(struct ml_call *call, const struct ml_node_report *report) {
+    struct base_buf *out = &call->out;
+    json_key_str(out, report->node_id);
+    json_open_object(out);
+    for (struct json_value key = json_first(report->root); json_present(key);) {
+        struct json_value value = json_next(report->root, key);
+        if (json_string_is(key, BERTH_STR("models"))) {
+            put_models(call, value);
+        } else {
+            json_key_str(out, json_inner(key));
+            json_put_raw(out, json_raw(value));
+        }
+        key = json_next(report->root, value);
+    }
+    json_close_object(out);
+}
+
+struct own_report {
+    struct ml_call *call;
+    const struct ml_stats_query *query;
+};
+
+static int32_t put_own(void *user, struct base_buf *out) {
+    const struct own_report *own = user;
+    return ml_stats_put_node(own->call->plugin, own->query, out, &own->call->error);
+}
+
+static int32_t put_nodes(struct ml_call *call, const struct ml_stats_query *query,
+                         const struct ml_node_list *nodes, struct berth_str body) {
+    struct ml_node_reports reports;
+    struct own_report own = {call, query};
+    const struct ml_node_question question = {ML_STATS_PATH, body, ML_REPORT_TIMEOUT_MS};
+    int32_t code =
+        ml_nodes_gather(call->plugin, nodes, &question, put_own, &own, &reports, &call->error);
+    json_key(&call->out, "nodes");
+    json_open_object(&call->out);
+    for (uint32_t i = 0; i < reports.count && !code; i++) {
+        if (json_present(reports.list[i].root)) {
+            put_report(call, &reports.list[i]);
+        }
+    }
+    json_close_object(&call->out);
+    ml_node_reports_deinit(&reports);
+    return code;
+}
+
+int32_t ml_stats_put(struct ml_call *call, const struct ml_stats_query *query,
+                     const struct ml_node_list *nodes, struct berth_str question) {
     int32_t code = BERTH_OK;
     json_open_object(&call->out);
     for (size_t i = 0; i < BASE_COUNT(rows) && !code; i++) {
@@ -266,10 +332,7 @@ int32_t ml_stats_put(struct ml_call *call, const struct ml_stats_query *query) {
         }
     }
     if (!code && query->nodes) {
-        json_key(&call->out, "nodes");
-        json_open_object(&call->out);
-        code = query->local_node ? put_node(call, query) : BERTH_OK;
-        json_close_object(&call->out);
+        code = put_nodes(call, query, nodes, question);
     }
     json_close_object(&call->out);
     return code;

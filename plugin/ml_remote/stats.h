@@ -6,6 +6,7 @@
 #define ML_REMOTE_STATS_H
 
 #include "plugin/ml_remote/call.h"
+#include "plugin/ml_remote/placement.h"
 
 /* Where a statistic belongs. The last two hold the counters of actions. */
 enum ml_stat_level {
@@ -36,14 +37,20 @@ struct ml_stats_query {
     bool algorithms;          /* the counters of actions for all models together */
     bool models;              /* and for each */
     bool nodes;               /* anything of nodes at all */
-    bool local_node;          /* this one is among those asked for */
     bool acts[ML_STAT_ACTIONS];
     bool remote; /* the algorithm REMOTE is among those asked for: there is no other */
     /* Absent: all; else an array of ids. */
     struct json_value model_ids;
 };
 
-/* Appends the answer to the call. */
-int32_t ml_stats_put(struct ml_call *call, const struct ml_stats_query *query);
+/*
+ * Appends the answer to the call: of the cluster, and of the nodes that are asked for. question:
+ * with what the others are asked for what they have to tell, a body for ml_stats_of_node.
+ */
+int32_t ml_stats_put(struct ml_call *call, const struct ml_stats_query *query,
+                     const struct ml_node_list *nodes, struct berth_str question);
+/* Appends what this node tells, to whoever asks. */
+int32_t ml_stats_put_node(struct ml_plugin *plugin, const struct ml_stats_query *query,
+                          struct base_buf *out, struct berth_error *error);
 
 #endif

@@ -3,8 +3,8 @@
  * Statistics: which are asked for, by the path and by the body.
  */
 #include "plugin/ml_remote/handlers.h"
+#include "plugin/ml_remote/node_choice.h"
 #include "plugin/ml_remote/stats.h"
-#include "plugin/ml_remote/task.h"
 
 /* ---- names ---- */
 
@@ -99,12 +99,6 @@ static int32_t read_algorithm(struct ml_call *call, struct ml_stats_query *query
     return BERTH_OK;
 }
 
-static int32_t read_node(struct ml_call *call, struct ml_stats_query *query,
-                         struct berth_str item) {
-    query->local_node = query->local_node || (item.len && ml_node_is_named(call->plugin, item));
-    return BERTH_OK;
-}
-
 /* Calls fn with each text of a list; out_given: whether there is a list that holds any. */
 static int32_t read_list(struct ml_call *call, struct ml_stats_query *query, const char *name,
                          item_fn fn, bool *out_given) {
@@ -153,27 +147,58 @@ static int32_t read_filters(struct ml_call *call, struct ml_stats_query *query) 
     }
     code = code ? code : read_list(call, query, "algorithms", read_algorithm, &given);
     query->remote = query->remote || !given;
-    code = code ? code : read_list(call, query, "node_ids", read_node, &given);
-    query->local_node = query->local_node || !given;
     return code ? code
                 : ml_call_container(call, call->body, "models", JSON_ARRAY, &query->model_ids);
 }
 
+static int32_t read_query(struct ml_call *call, struct berth_str names,
+                          struct ml_stats_query *query) {
+    bool some_named = false;
+    int32_t code = read_wanted(call, query, &some_named);
+    code = code ? code : read_filters(call, query);
+    code = code ? code : read_names(call, query, names);
+    if (!code && names.len == 0 && !some_named) {
+        want_all(query);
+    }
+    return code;
+}
+
+/* What another node needs to make the same query: {"names": …, "body": …}. */
+static void put_question(const struct ml_call *call, struct berth_str names, struct base_buf *out) {
+    json_open_object(out);
+    json_member_string(out, "names", names);
+    if (json_present(call->body)) {
+        json_member_raw(out, "body", json_raw(call->body));
+    }
+    json_close_object(out);
+}
+
 static int32_t answer(struct ml_call *call, struct berth_str nodes, struct berth_str names) {
     struct ml_stats_query query = {0};
-    bool some_named = false;
+    struct ml_node_list chosen;
+    BASE_BUF_AUTO question;
+    base_buf_init(&question, BASE_BUF_MAX_DEFAULT);
     int32_t code = ml_call_read_optional_body(call);
-    code = code ? code : read_wanted(call, &query, &some_named);
-    code = code ? code : read_filters(call, &query);
-    code = code ? code : read_names(call, &query, names);
+    code = code ? code : read_query(call, names, &query);
+    code = code ? code : ml_nodes_of_request(call, nodes, &chosen);
     if (code) {
         return code;
     }
-    if (names.len == 0 && !some_named) {
-        want_all(&query);
+    put_question(call, names, &question);
+    return question.error ? base_error_memory(&call->error)
+                          : ml_stats_put(call, &query, &chosen, base_buf_view(&question));
+}
+
+int32_t ml_stats_of_node(struct ml_call *call) {
+    struct ml_stats_query query = {0};
+    struct berth_str names = {"", 0};
+    int32_t code = ml_call_read_body(call);
+    code = code ? code : ml_call_text(call, call->body, "names", &names);
+    if (!code) {
+        call->body = json_get(call->body, "body");
+        code = read_query(call, names, &query);
     }
-    query.local_node = query.local_node && ml_node_is_named(call->plugin, nodes);
-    return ml_stats_put(call, &query);
+    return code ? code : ml_stats_put_node(call->plugin, &query, &call->out, &call->error);
 }
 
 int32_t ml_get_stats(struct ml_call *call) {

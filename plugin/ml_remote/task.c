@@ -23,31 +23,6 @@ struct berth_str ml_node_id(struct ml_plugin *plugin, struct base_arena *arena) 
     return call.id;
 }
 
-struct name_call {
-    struct berth_str list;
-    bool is_named;
-};
-
-static void match_names(void *user, const struct berth_node *nodes, uint32_t count) {
-    struct name_call *call = user;
-    for (uint32_t i = 0; i < count; i++) {
-        struct berth_str rest = call->list;
-        struct berth_str one;
-        while (nodes[i].is_local && rest.len && base_str_split(&rest, ',', &one)) {
-            one = base_str_trim(one);
-            call->is_named = call->is_named || base_str_is(one, "_local") ||
-                             base_str_is(one, "_all") || base_str_eq(one, nodes[i].id) ||
-                             base_str_eq(one, nodes[i].name);
-        }
-    }
-}
-
-bool ml_node_is_named(struct ml_plugin *plugin, struct berth_str list) {
-    struct name_call call = {.list = list, .is_named = list.len == 0};
-    (void)plugin->nodes->read(plugin->host, match_names, &call);
-    return call.is_named;
-}
-
 struct berth_str ml_task_error(struct ml_plugin *plugin, struct base_arena *arena,
                                struct berth_str reason) {
     struct berth_str node_id = ml_node_id(plugin, arena);

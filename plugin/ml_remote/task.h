@@ -35,7 +35,4 @@ struct berth_str ml_task_error(struct ml_plugin *plugin, struct base_arena *aren
 /* The id of this node, in the arena; ptr NULL without memory. */
 struct berth_str ml_node_id(struct ml_plugin *plugin, struct base_arena *arena);
 
-/* Whether a list of ids and names, joined by commas, means this node; an empty one does. */
-bool ml_node_is_named(struct ml_plugin *plugin, struct berth_str list);
-
 #endif

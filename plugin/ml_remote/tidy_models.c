@@ -6,6 +6,7 @@
 #include "plugin/ml_remote/deploy.h"
 #include "plugin/ml_remote/found.h"
 #include "plugin/ml_remote/handlers.h"
+#include "plugin/ml_remote/node_ask.h"
 #include "plugin/ml_remote/node_choice.h"
 
 #include <stdio.h>
@@ -50,10 +51,10 @@ int32_t ml_idle_model(struct ml_call *call) {
     return BERTH_OK;
 }
 
-static void note_idle(void *user, uint32_t question, const struct berth_peer_answer *answer) {
+static void note_idle(void *user, uint32_t node, const struct berth_peer_answer *answer) {
     bool *all_idle = user;
     JSON_DOC_AUTO doc = {0};
-    (void)question;
+    (void)node;
     *all_idle = *all_idle && answer->status == 200 && json_parse(&doc, answer->body, 0, NULL) &&
                 json_is(json_get(json_root(&doc), "idle"), JSON_TRUE);
 }
@@ -99,22 +100,9 @@ static bool is_idle_everywhere(struct ml_plugin *plugin, struct berth_str id,
     json_open_object(&body);
     json_member_string(&body, "model_id", id);
     json_close_object(&body);
-    struct berth_peer_question *questions =
-        base_arena_array(arena, others.count + 1u, sizeof *questions);
-    if (!questions || body.error || (others.count > 0 && !plugin->peers)) {
-        return false;
-    }
-    for (uint32_t i = 0; i < others.count; i++) {
-        questions[i] = (struct berth_peer_question){.size = sizeof *questions,
-                                                    .node_id = others.ids[i],
-                                                    .path = BERTH_STR(IDLE_PATH),
-                                                    .body = base_buf_view(&body)};
-    }
-    int32_t code = others.count == 0
-                       ? BERTH_OK
-                       : plugin->peers->ask(plugin->host, questions, others.count, IDLE_TIMEOUT_MS,
-                                            note_idle, &all_idle, &error);
-    return !code && all_idle;
+    const struct ml_node_question question = {IDLE_PATH, base_buf_view(&body), IDLE_TIMEOUT_MS};
+    return !body.error && !ml_nodes_ask(plugin, &others, &question, note_idle, &all_idle, &error) &&
+           all_idle;
 }
 
 void ml_tidy_idle_models(struct ml_plugin *plugin) {

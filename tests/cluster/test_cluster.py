@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Three nodes on one etcd: the same API on each, wherever a model is."""
+import signal
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 from event_server import ask, chunk, content, deployed, read_event, read_head
 from opensearchpy import TransportError
@@ -214,3 +217,113 @@ def test_a_node_with_another_key_does_not_start(start_cluster, tmp_path):
         cluster.start(2, {"node.roles": "ml"})
     assert "is not that of its cluster" in str(refused.value)
     cluster.nodes.pop()
+
+
+def test_nodes_that_ask_each_other_do_not_wait_in_a_circle(start_cluster, model_server):
+    """Each node has one worker, which deploys and waits for the other one."""
+    cluster = start_cluster(["cluster_manager,ml", "ml"], settings={"worker.threads": "1"})
+    cluster.see_each_other()
+    steps = cluster.steps(model_server)
+    steps[0].trust()
+    group, connector = steps[0].register_group(), steps[0].create_connector()
+    models = [steps[0].register_model(group, connector, name=f"model {number}")["model_id"] for number in range(8)]
+    with ThreadPoolExecutor(len(models)) as pool:
+        tasks = list(pool.map(lambda at: steps[at % 2].deploy(models[at]), range(len(models))))
+    assert [task["status"] for task in tasks] == ["COMPLETED"] * len(models)
+    for model in models:
+        assert states(cluster.nodes[0], model)[0] == "DEPLOYED"
+    for one in steps:
+        one.client.close()
+
+
+def figures(node, path):
+    with node.client() as client:
+        return client.transport.perform_request("GET", path)
+
+
+def test_figures_are_gathered_from_all_nodes(start_cluster, model_server):
+    cluster = start_cluster()
+    cluster.see_each_other()
+    ids = cluster.ids()
+    pids = {ids[f"n{number + 1}"]: node.process.pid for number, node in enumerate(cluster.nodes)}
+    for node in cluster.nodes:
+        stats = figures(node, "/_nodes/stats")
+        assert stats["_nodes"] == {"total": 3, "successful": 3, "failed": 0}
+        assert {id: one["process"]["id"] for id, one in stats["nodes"].items()} == pids
+        assert all(one["process"]["mem"]["resident_in_bytes"] > 0 and one["http"]["requests"] > 0 and
+                   one["thread_pool"]["worker"]["threads"] > 0 for one in stats["nodes"].values())
+        info = figures(node, "/_nodes")
+        assert {id: one["process"]["id"] for id, one in info["nodes"].items()} == pids
+        assert all(one["plugins"][0]["description"] for one in info["nodes"].values())
+        rows = figures(node, "/_cat/nodes?format=json&h=id,pid,ram.current,load_1m,uptime")
+        assert {row["id"]: int(row["pid"]) for row in rows} == pids
+        assert all(float(row["ram.current"]) > 0 and row["load_1m"] and row["uptime"] for row in rows)
+        plugins = figures(node, "/_cat/plugins?format=json")
+        assert sorted(row["name"] for row in plugins) == ["n1", "n2", "n3"]
+    chosen = figures(cluster.nodes[0], f"/_nodes/{ids['n3']}/stats/process")
+    assert list(chosen["nodes"]) == [ids["n3"]] and "os" not in chosen["nodes"][ids["n3"]]
+
+
+def test_a_node_that_does_not_answer_is_told_of(start_cluster):
+    cluster = start_cluster(["cluster_manager,data", "data"])
+    cluster.see_each_other()
+    ids = cluster.ids()
+    cluster.nodes[1].process.send_signal(signal.SIGSTOP)
+    try:
+        stats = figures(cluster.nodes[0], "/_nodes/stats")
+        assert list(stats["nodes"]) == [ids["n1"]]
+        assert (stats["_nodes"]["successful"], stats["_nodes"]["failed"]) == (1, 1)
+        failure, = stats["_nodes"]["failures"]
+        assert failure["node_id"] == ids["n2"] and "has not answered" in failure["reason"]
+    finally:
+        cluster.nodes[1].process.send_signal(signal.SIGCONT)
+
+
+def test_statistics_and_profiles_tell_of_all_nodes(start_cluster, model_server):
+    cluster = start_cluster(["cluster_manager,ml", "ml", "ingest"])
+    cluster.see_each_other()
+    ids = cluster.ids()
+    workers = sorted([ids["n1"], ids["n2"]])
+    steps = cluster.steps(model_server)
+    model = steps[0].deployed_model()
+    for one in steps[:2] * 3:
+        assert answer_of(one.ask(model, "hello"))
+    for node in cluster.nodes:
+        stats = figures(node, "/_plugins/_ml/stats")
+        assert sorted(stats["nodes"]) == sorted(ids.values()) and stats["ml_model_count"] == 1
+        counts = {id: one["models"][model]["predict"]["ml_action_request_count"]
+                  for id, one in stats["nodes"].items() if "predict" in one.get("models", {}).get(model, {})}
+        assert counts == dict.fromkeys(workers, 3)
+        deployed_models = {id: one["ml_deployed_model_count"] for id, one in stats["nodes"].items()}
+        assert deployed_models == {ids["n1"]: 1, ids["n2"]: 1, ids["n3"]: 0}
+        chosen = figures(node, f"/_plugins/_ml/n2,{ids['n3']}/stats/ml_deployed_model_count")
+        assert chosen == {"nodes": {ids["n2"]: {"ml_deployed_model_count": 1},
+                                    ids["n3"]: {"ml_deployed_model_count": 0}}}
+        profile = figures(node, "/_plugins/_ml/profile/models")["nodes"]
+        assert sorted(profile) == workers
+        for id in workers:
+            told = profile[id]["models"][model]
+            assert sorted(told["worker_nodes"]) == sorted(told["target_worker_nodes"]) == workers
+            assert told["predict_request_stats"]["count"] == 3
+        by_model = figures(node, "/_plugins/_ml/profile/models?view=model")["models"][model]
+        assert sorted(by_model["worker_nodes"]) == sorted(by_model["nodes"]) == workers
+        assert by_model["nodes"][ids["n2"]]["predict_request_stats"]["count"] == 3
+    for one in steps:
+        one.client.close()
+
+
+def test_predictions_under_way_are_told_of_by_every_node(start_cluster, events):
+    cluster = start_cluster(["cluster_manager,data", "ml"], settings={PREFIX + "stream_enabled": "true"})
+    cluster.see_each_other()
+    worker = cluster.ids()["n2"]
+    model = deployed(cluster.nodes[0], events)
+    with Wire(cluster.nodes[0]) as wire:
+        ask(wire, model)
+        events.requests.get(timeout=60)
+        for node in cluster.nodes:
+            told = figures(node, "/_plugins/_ml/profile/tasks")["nodes"]
+            task, = told[worker]["tasks"].values()
+            assert list(told) == [worker] and (task["model_id"], task["worker_node"]) == (model, [worker])
+            by_model = figures(node, "/_plugins/_ml/profile/tasks?view=model")["models"][model]
+            assert list(by_model["tasks"]) == [task["task_id"]] and by_model["worker_nodes"] == [worker]
+        events.events.put(None)

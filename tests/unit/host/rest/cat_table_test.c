@@ -64,7 +64,7 @@ static const struct cat_column columns[] = {
 static const struct berth_str rows[][3] = {
     {BERTH_STR_INIT("bb"), BERTH_STR_INIT("7"), BERTH_STR_INIT("x")},
     {BERTH_STR_INIT("a"), BERTH_STR_INIT("7"), BERTH_STR_INIT("y\"")},
-    {BERTH_STR_INIT("ccc"), BERTH_STR_INIT("1"), BERTH_STR_INIT("")},
+    {BERTH_STR_INIT("ccc"), BERTH_STR_INIT("10"), BERTH_STR_INIT("")},
 };
 
 static const struct table_case {
@@ -72,18 +72,18 @@ static const struct table_case {
     const char *format;
     const char *reply;
 } cases[] = {
-    {{{NULL}}, "", "bb  7\na   7\nccc 1\n"},
-    {{{"v", "true"}}, "", "name heap.percent\nbb   7\na    7\nccc  1\n"},
+    {{{NULL}}, "", "bb  7\na   7\nccc 10\n"},
+    {{{"v", "true"}}, "", "name heap.percent\nbb   7\na    7\nccc  10\n"},
     {{{"h", "hm,name"}}, "", "x  bb\ny\" a\n   ccc\n"},
     {{{"h", "heap.*"}, {"v", "true"}},
      "",
-     "heap.percent heap.max\n7            x\n7            y\"\n1            \n"},
-    {{{"h", "heapPercent, n"}}, "", "7 bb\n7 a\n1 ccc\n"},
+     "heap.percent heap.max\n7            x\n7            y\"\n10           \n"},
+    {{{"h", "heapPercent, n"}}, "", "7  bb\n7  a\n10 ccc\n"},
     {{{"h", "none"}}, "", ""},
-    {{{"s", "name"}}, "", "a   7\nbb  7\nccc 1\n"},
-    {{{"s", "n:desc"}}, "", "ccc 1\nbb  7\na   7\n"},
-    {{{"s", "hp:asc,name:desc"}}, "", "ccc 1\nbb  7\na   7\n"},
-    {{{"s", "hp"}}, "", "ccc 1\nbb  7\na   7\n"},
+    {{{"s", "name"}}, "", "a   7\nbb  7\nccc 10\n"},
+    {{{"s", "n:desc"}}, "", "ccc 10\nbb  7\na   7\n"},
+    {{{"s", "hp:asc,name:desc"}}, "", "bb  7\na   7\nccc 10\n"},
+    {{{"s", "hp:desc"}}, "", "ccc 10\nbb  7\na   7\n"},
     {{{"s", "none"}, {"h", "n"}}, "", "bb\na\nccc\n"},
     {{{"h", "n,hm"}},
      "json",
