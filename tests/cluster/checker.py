@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Clients on all nodes of a cluster write, read and delete while its parts are killed and paused; what they saw is
-checked for lost updates, stale reads and things that come back.
+"""Clients on all nodes of a cluster write, read and delete while its parts are killed, paused and cut off from each other;
+what they saw is checked for lost updates, stale reads and things that come back.
 
     build/venv/bin/python tests/cluster/checker.py [--seconds 300] [--seed 1]
 """
@@ -17,11 +17,14 @@ from pathlib import Path
 
 sys.path[:0] = [str(Path(__file__).resolve().parents[1] / "support"), str(Path(__file__).resolve().parents[1] / "api")]
 
-from clusters import Cluster, Etcd  # noqa: E402
+from berth_process import COMMAND  # noqa: E402
+from clusters import ROLES, Cluster, Etcd  # noqa: E402
 from history import History, done, faults  # noqa: E402
+from network import Network, NoNetworks  # noqa: E402
 
 REGISTERS = 3
 CLIENTS = 6
+MEMBERS = 3
 GROUPS = "/_plugins/_ml/model_groups"
 # A part is away for so long, and there for so long before the next is taken away, in seconds.
 AWAY = (0.5, 4.0)
@@ -124,18 +127,38 @@ class Client(threading.Thread):
 class Harm(threading.Thread):
     """Takes one part away at a time, and brings it back."""
 
-    def __init__(self, cluster, etcd, seed, end):
+    def __init__(self, setting, seed, end):
         super().__init__()
-        self.cluster, self.etcd, self.end = cluster, etcd, end
+        self.setting, self.cluster, self.etcd, self.end = setting, setting.cluster, setting.etcd, end
         self.random = random.Random(seed)
         self.done = []
 
     def run(self):
+        acts = [self.kill_member, self.pause_member, self.kill_node, self.pause_node]
+        if self.setting.network:
+            acts += [self.cut_in_two, self.cut_a_wire]
         while time.monotonic() + AWAY[1] < self.end:
             time.sleep(self.random.uniform(*BETWEEN))
-            act = self.random.choice((self.kill_member, self.pause_member, self.kill_node, self.pause_node))
+            act = self.random.choice(acts)
             act(self.random.uniform(*AWAY))
             self.done.append(act.__name__)
+
+    def cut(self, pairs, seconds):
+        for pair in pairs:
+            self.setting.network.cut(*pair)
+        time.sleep(seconds)
+        for pair in pairs:
+            self.setting.network.mend(*pair)
+
+    def cut_in_two(self, seconds):
+        """Nodes and members of etcd on two sides, between which nothing comes through; clients reach all nodes."""
+        parts = list(range(self.setting.parts))
+        self.random.shuffle(parts)
+        at = self.random.randrange(1, len(parts))
+        self.cut([(one, other) for one in parts[:at] for other in parts[at:]], seconds)
+
+    def cut_a_wire(self, seconds):
+        self.cut([self.random.sample(range(self.setting.parts), 2)], seconds)
 
     def kill_member(self, seconds):
         member = self.random.choice(self.etcd.members)
@@ -162,13 +185,45 @@ class Harm(threading.Thread):
         os.kill(node.process.pid, 18)
 
 
+class Setting:
+    """A cluster on an etcd of three members, each node and member in a network namespace of its own where such can be
+    made."""
+
+    def __init__(self, folder):
+        self.parts = len(ROLES) + MEMBERS
+        self.network = self.etcd = self.cluster = None
+        try:
+            self.network = Network(self.parts)
+        except NoNetworks as missing:
+            print(f"nothing is cut off here: {missing}", file=sys.stderr)
+        try:
+            self.etcd = Etcd(folder / "etcd", MEMBERS, places=[self.place(len(ROLES) + i) for i in range(MEMBERS)])
+            self.cluster = Cluster(folder, self.etcd, (), {"plugins.security.disabled": "true"})
+            for number, roles in enumerate(ROLES):
+                host, before = self.place(number)
+                self.cluster.add(roles, {"http.host": host}, command=(*before, COMMAND, "serve"))
+            self.cluster.see_each_other()
+        except BaseException:
+            self.close()
+            raise
+
+    def place(self, part):
+        return (self.network.address(part), self.network.command(part)) if self.network else ("127.0.0.1", ())
+
+    def close(self):
+        for part in (self.cluster, self.etcd):
+            if part:
+                part.kill()
+        if self.network:
+            self.network.close()
+
+
 def check(folder, seconds, seed):
     """(faults, counts, what was done to the cluster)"""
-    etcd = Etcd(folder / "etcd", 3)
-    cluster = Cluster(folder, etcd)
+    setting = Setting(folder)
+    cluster = setting.cluster
     history = History()
     try:
-        cluster.see_each_other()
         registers = []
         for number in range(REGISTERS):
             status, answer, _ = Node(cluster.nodes[0]).ask("POST", f"{GROUPS}/_register",
@@ -178,7 +233,7 @@ def check(folder, seconds, seed):
             done(history.begin("write", registers[-1], "first"))
         end = time.monotonic() + seconds
         threads = [Client(cluster, history, registers, number, seed, end) for number in range(CLIENTS)]
-        harm = Harm(cluster, etcd, seed, end)
+        harm = Harm(setting, seed, end)
         for thread in [*threads, harm]:
             thread.start()
         for thread in [*threads, harm]:
@@ -193,8 +248,7 @@ def check(folder, seconds, seed):
         counts = {name: sum(thread.counts[name] for thread in threads) for name in threads[0].counts}
         return faults(history), counts, harm.done
     finally:
-        cluster.kill()
-        etcd.kill()
+        setting.close()
 
 
 def main():

@@ -2,9 +2,12 @@
 """What goes wrong in a cluster: etcd away, members killed, nodes killed and paused."""
 import json
 import signal
+import struct
+import subprocess
 import threading
 
 import pytest
+from berth_process import BUILD, COMMAND
 from clusters import Etcd
 from opensearchpy import TransportError
 from six_steps import PREFIX, answer_of
@@ -207,3 +210,52 @@ def test_two_clients_change_the_same_document(start_cluster):
 def settings(node):
     with node.client() as client:
         return client.cluster.get_settings(flat_settings=True)
+
+
+class Clock:
+    """The wall clock of one node, which can jump."""
+
+    def __init__(self, file):
+        self.file = file
+        self.jump(0)
+
+    def jump(self, seconds):
+        """To so many seconds ahead of the machine's."""
+        with open(self.file, "r+b" if self.file.exists() else "wb") as file:
+            file.write(struct.pack("=q", seconds))
+
+    def command(self):
+        """What starts the node, behind the sanitizer's library, which must be the first."""
+        linked = subprocess.run(["ldd", COMMAND], capture_output=True, text=True, check=True).stdout
+        libraries = [line.split()[2] for line in linked.splitlines() if line.strip().startswith(("libasan", "libtsan"))]
+        return ("env", f"LD_PRELOAD={' '.join([*libraries, str(BUILD / 'tests' / 'clock_jump.so')])}",
+                f"CLOCK_JUMP_FILE={self.file}", COMMAND, "serve")
+
+
+def test_clocks_jump(start_cluster, model_server, tmp_path):
+    """That of the node on which the model is, and of the one that is elected; by more than requests between nodes may be
+    old."""
+    clocks = [Clock(tmp_path / "clock1"), Clock(tmp_path / "clock2")]
+    cluster = start_cluster([])
+    cluster.add("cluster_manager,data", command=clocks[0].command())
+    cluster.add("ml", command=clocks[1].command())
+    cluster.add("cluster_manager,ingest")
+    cluster.see_each_other()
+    steps = cluster.steps(model_server)
+    model = steps[0].deployed_model()
+    for number, (clock, ahead) in enumerate((c, a) for c in clocks for a in (3600, -3600, 100000000, 0)):
+        clock.jump(ahead)
+        for one in steps:
+            assert answer_of(one.ask(model, f"{ahead} s"))
+        for at, node in enumerate(cluster.nodes):
+            register(node, f"{number}-{at}")
+            assert all(f"{number}-{at}" in groups(other) for other in cluster.nodes)
+        with cluster.nodes[2].client() as client:
+            value = {"persistent": {PREFIX + "monitoring_request_count": number + 1}}
+            assert client.cluster.put_settings(body=value)["acknowledged"]
+            assert client.nodes.stats()["_nodes"]["failed"] == 0
+            assert client.cluster.health()["number_of_nodes"] == 3
+    assert "clocks_differ" in cluster.nodes[2].log
+    assert not [event for node in cluster.nodes for event in node.events() if event["event"] == "nodes_behind"]
+    for one in steps:
+        one.client.close()

@@ -27,10 +27,10 @@ def free_ports(count, host="127.0.0.1"):
 class Member:
     """One member of etcd."""
 
-    def __init__(self, name, folder, host, ports, cluster, certificates=None):
+    def __init__(self, name, folder, host, ports, cluster, certificates=None, before=()):
         self.url = f"{'https' if certificates else 'http'}://{host}:{ports[0]}"
         peer = f"http://{host}:{ports[1]}"
-        self.command = ["etcd", "--name", name, "--data-dir", str(folder), "--listen-client-urls", self.url,
+        self.command = [*before, "etcd", "--name", name, "--data-dir", str(folder), "--listen-client-urls", self.url,
                         "--advertise-client-urls", self.url, "--listen-peer-urls", peer,
                         "--initial-advertise-peer-urls", peer, "--initial-cluster", cluster,
                         "--heartbeat-interval", "50", "--election-timeout", "500"]
@@ -73,14 +73,16 @@ class Member:
 
 
 class Etcd:
-    """An etcd of so many members, which is ready when the constructor has returned."""
+    """An etcd of so many members, which is ready when the constructor has returned. places: of each member its
+    address, and what stands before its command; without them all are on this machine."""
 
-    def __init__(self, folder, members=1, host="127.0.0.1", certificates=None):
-        ports = free_ports(2 * members, host)
+    def __init__(self, folder, members=1, host="127.0.0.1", certificates=None, places=None):
+        places = places or [(host, ())] * members
+        ports = free_ports(2 * members)
         names = [f"m{i}" for i in range(members)]
-        peers = ",".join(f"{name}=http://{host}:{ports[2 * i + 1]}" for i, name in enumerate(names))
-        self.members = [Member(name, folder / name, host, ports[2 * i:2 * i + 2], peers, certificates)
-                        for i, name in enumerate(names)]
+        peers = ",".join(f"{name}=http://{places[i][0]}:{ports[2 * i + 1]}" for i, name in enumerate(names))
+        self.members = [Member(name, folder / name, places[i][0], ports[2 * i:2 * i + 2], peers, certificates,
+                               places[i][1]) for i, name in enumerate(names)]
         self.start()
 
     def start(self):
@@ -127,8 +129,9 @@ class Cluster:
         asked = {**self.settings, **(settings or before.asked), "node.name": f"n{number}",
                  "cluster.engine": "etcd", "cluster.endpoints": self.etcd.endpoints, "cluster.timeout": "2s",
                  "cluster.lease": f"{self.LEASE_S}s"}
+        options = options or (before.options if before else {})
         node = Berth(self.folder / f"n{number}", asked, **options)
-        node.asked = asked
+        node.asked, node.options = asked, options
         self.nodes[number - 1] = node
         return node
 
