@@ -40,6 +40,7 @@ struct cluster {
     uint64_t settings;       /* revision that is in force here */
     uint64_t settings_least; /* and everywhere */
     _Atomic bool is_registered;
+    struct base_buf seen; /* the nodes, as the log tells of them; of the watch's thread */
     /* Of the thread: */
     int64_t lease;
     struct base_buf told; /* what the key says */
@@ -203,6 +204,29 @@ static void *work(void *user) {
 
 /* ---- what the others say ---- */
 
+/* Tells the log who is there, where that is news. */
+static void tell_nodes(struct cluster *cluster, const struct berth_node *all, uint32_t count) {
+    BASE_BUF_AUTO names;
+    struct berth_str elected = {"", 0};
+    base_buf_init(&names, ANSWER_MAX);
+    for (uint32_t i = 0; i < count; i++) {
+        base_buf_cstr(&names, i ? "," : "");
+        base_buf_str(&names, all[i].name);
+        elected = all[i].is_elected ? all[i].name : elected;
+    }
+    size_t len = names.len;
+    base_buf_cstr(&names, "*");
+    base_buf_str(&names, elected);
+    if (names.error || base_str_eq(base_buf_view(&names), base_buf_view(&cluster->seen))) {
+        return;
+    }
+    LOG(cluster->options.log, BERTH_LOG_INFO, "nodes_changed",
+        LOG_FIELD("nodes", base_str_slice(base_buf_view(&names), 0, len)),
+        LOG_FIELD("elected", elected));
+    base_buf_clear(&cluster->seen);
+    base_buf_str(&cluster->seen, base_buf_view(&names));
+}
+
 static int32_t publish(struct cluster *cluster, struct berth_error *error) {
     uint32_t count = 0;
     uint64_t least = 0;
@@ -210,6 +234,7 @@ static int32_t publish(struct cluster *cluster, struct berth_error *error) {
     if (!all || nodes_set_all(cluster->nodes, all, count)) {
         return base_error_memory(error);
     }
+    tell_nodes(cluster, all, count);
     bool has_self = members_have(cluster->members, nodes_local(cluster->nodes)->id);
     (void)pthread_mutex_lock(&cluster->lock);
     cluster->settings_least = least;
@@ -262,6 +287,7 @@ int32_t cluster_create(const struct cluster_options *options, struct cluster **o
     condition_init(&cluster->changed);
     (void)pthread_mutex_init(&cluster->lock, NULL);
     base_buf_init(&cluster->told, ANSWER_MAX);
+    base_buf_init(&cluster->seen, ANSWER_MAX);
     (void)snprintf(cluster->prefix, sizeof cluster->prefix, BASE_FMT "nodes/",
                    BASE_ARG(options->prefix));
     cluster->members = members_create(cluster->prefix);
@@ -278,6 +304,7 @@ void cluster_destroy(struct cluster *cluster) {
         cluster_leave(cluster);
         members_destroy(cluster->members);
         base_buf_deinit(&cluster->told);
+        base_buf_deinit(&cluster->seen);
         (void)pthread_cond_destroy(&cluster->changed);
         (void)pthread_mutex_destroy(&cluster->lock);
         free(cluster);

@@ -63,6 +63,10 @@ static void put_plugin(void *user, const struct plugin_info *info) {
     json_member_string(out, "name", info->component);
     json_member_string(out, "version", info->component_version);
     json_member_string(out, "description", info->description);
+    /* What it is of OpenSearch stands before; these are its own, which differ while nodes are
+     * upgraded one by one. */
+    json_member_string(out, "plugin", info->name);
+    json_member_string(out, "plugin_version", info->version);
     json_close_object(out);
 }
 

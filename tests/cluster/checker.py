@@ -26,6 +26,7 @@ REGISTERS = 3
 CLIENTS = 6
 MEMBERS = 3
 GROUPS = "/_plugins/_ml/model_groups"
+CONNECTORS = "/_plugins/_ml/connectors"
 # A part is away for so long, and there for so long before the next is taken away, in seconds.
 AWAY = (0.5, 4.0)
 BETWEEN = (0.3, 1.5)
@@ -60,44 +61,81 @@ def is_certain(status, answer):
     return status in (400, 404, 409) or (status == 503 and "nothing was written" in json.dumps(answer))
 
 
+def part_name(number):
+    return f"part_{number}"
+
+
+def part_key(number):
+    return f"part {number}"
+
+
+# Of each client's part of the shared document, its key and where an answer has its value.
+PARTS = {part_key(number): lambda answer, name=part_name(number): answer["parameters"][name]
+         for number in range(CLIENTS)}
+SHARED = {"name": "shared", "description": "changed by all", "version": "1", "protocol": "http",
+          "parameters": {part_name(number): "first" for number in range(CLIENTS)},
+          "credential": {"key": "none"},
+          "actions": [{"action_type": "predict", "method": "POST", "url": "https://api.openai.com/v1/chat/completions",
+                       "request_body": "{}"}]}
+
+
 class Client(threading.Thread):
-    def __init__(self, cluster, history, registers, number, seed, end):
+    def __init__(self, cluster, history, registers, shared, number, seed, end):
         super().__init__()
-        self.cluster, self.history, self.registers, self.end = cluster, history, registers, end
+        self.cluster, self.history, self.registers, self.shared, self.end = cluster, history, registers, shared, end
         self.number = number
         self.random = random.Random(seed * 100 + number)
-        self.counts = dict.fromkeys(("written", "read", "stale", "deleted", "refused"), 0)
+        self.counts = dict.fromkeys(("written", "merged", "read", "stale", "deleted", "refused", "conflicts"), 0)
 
     def run(self):
         step = 0
         while time.monotonic() < self.end:
             step += 1
             node = Node(self.random.choice(self.cluster.nodes))
-            act = self.random.choices((self.write, self.read, self.delete), (4, 6, 1))[0]
+            acts = (self.write, self.merge, self.read, self.read_merged, self.delete)
+            act = self.random.choices(acts, (4, 4, 6, 3, 1))[0]
             act(node, step)
+
+    def put(self, node, key, value, path, body, kind):
+        operation = self.history.begin("write", key, value)
+        status, answer, _ = node.ask("PUT", path, body)
+        if status == 200:
+            done(operation)
+            self.counts[kind] += 1
+        else:
+            self.counts["conflicts" if status == 409 else "refused"] += 1
+            if is_certain(status, answer):
+                self.history.forget(operation)
+
+    def get(self, node, path, values):
+        """Reads what is at a path; values: {key: the value that an answer has for it}."""
+        operations = {key: self.history.begin("read", key) for key in values}
+        status, answer, warning = node.ask("GET", path)
+        if status == 200 and not warning:
+            for key, value_of in values.items():
+                done(operations[key], value_of(answer))
+            self.counts["read"] += 1
+        elif warning:
+            self.counts["stale"] += 1
 
     def write(self, node, step):
         key = self.random.choice(self.registers)
         value = f"{self.number}-{step}"
-        operation = self.history.begin("write", key, value)
-        status, answer, _ = node.ask("PUT", f"{GROUPS}/{key}", {"description": value})
-        if status == 200:
-            done(operation)
-            self.counts["written"] += 1
-        else:
-            self.counts["refused"] += 1
-            if is_certain(status, answer):
-                self.history.forget(operation)
+        self.put(node, key, value, f"{GROUPS}/{key}", {"description": value}, "written")
+
+    def merge(self, node, step):
+        """Changes this client's own part of a document that all clients change: the node reads it, puts the part in, and
+        writes it if it is as it was. A part that another's write puts back is a lost update."""
+        value = f"{self.number}-{step}"
+        self.put(node, part_key(self.number), value, f"{CONNECTORS}/{self.shared}",
+                 {"parameters": {part_name(self.number): value}}, "merged")
 
     def read(self, node, _):
         key = self.random.choice(self.registers)
-        operation = self.history.begin("read", key)
-        status, answer, warning = node.ask("GET", f"{GROUPS}/{key}")
-        if status == 200 and not warning:
-            done(operation, answer["description"])
-            self.counts["read"] += 1
-        elif warning:
-            self.counts["stale"] += 1
+        self.get(node, f"{GROUPS}/{key}", {key: lambda answer: answer["description"]})
+
+    def read_merged(self, node, _):
+        self.get(node, f"{CONNECTORS}/{self.shared}", PARTS)
 
     def delete(self, node, step):
         """Makes a group, deletes it, and looks for it on every node."""
@@ -189,19 +227,19 @@ class Setting:
     """A cluster on an etcd of three members, each node and member in a network namespace of its own where such can be
     made."""
 
-    def __init__(self, folder):
-        self.parts = len(ROLES) + MEMBERS
+    def __init__(self, folder, roles=ROLES, settings=None):
+        self.parts = len(roles) + MEMBERS
         self.network = self.etcd = self.cluster = None
         try:
             self.network = Network(self.parts)
         except NoNetworks as missing:
             print(f"nothing is cut off here: {missing}", file=sys.stderr)
         try:
-            self.etcd = Etcd(folder / "etcd", MEMBERS, places=[self.place(len(ROLES) + i) for i in range(MEMBERS)])
-            self.cluster = Cluster(folder, self.etcd, (), {"plugins.security.disabled": "true"})
-            for number, roles in enumerate(ROLES):
+            self.etcd = Etcd(folder / "etcd", MEMBERS, places=[self.place(len(roles) + i) for i in range(MEMBERS)])
+            self.cluster = Cluster(folder, self.etcd, (), {"plugins.security.disabled": "true", **(settings or {})})
+            for number, role in enumerate(roles):
                 host, before = self.place(number)
-                self.cluster.add(roles, {"http.host": host}, command=(*before, COMMAND, "serve"))
+                self.cluster.add(role, {"http.host": host}, command=(*before, COMMAND, "serve"))
             self.cluster.see_each_other()
         except BaseException:
             self.close()
@@ -224,31 +262,36 @@ def check(folder, seconds, seed):
     cluster = setting.cluster
     history = History()
     try:
-        registers = []
-        for number in range(REGISTERS):
-            status, answer, _ = Node(cluster.nodes[0]).ask("POST", f"{GROUPS}/_register",
-                                                           {"name": f"register {number}", "description": "first"})
-            assert status == 200, answer
-            registers.append(answer["model_group_id"])
-            done(history.begin("write", registers[-1], "first"))
+        registers = [make(cluster.nodes[0], f"{GROUPS}/_register", "model_group_id",
+                          {"name": f"register {number}", "description": "first"}) for number in range(REGISTERS)]
+        shared = make(cluster.nodes[0], f"{CONNECTORS}/_create", "connector_id", SHARED)
+        for key in (*registers, *PARTS):
+            done(history.begin("write", key, "first"))
         end = time.monotonic() + seconds
-        threads = [Client(cluster, history, registers, number, seed, end) for number in range(CLIENTS)]
+        threads = [Client(cluster, history, registers, shared, number, seed, end) for number in range(CLIENTS)]
         harm = Harm(setting, seed, end)
         for thread in [*threads, harm]:
             thread.start()
         for thread in [*threads, harm]:
             thread.join()
         cluster.see_each_other()
+        last = threads[0]
+        before = last.counts["read"]
         for berth in cluster.nodes:  # at the end all agree, and nothing that was acknowledged is lost
+            last.read_merged(Node(berth), None)
             for key in registers:
-                operation = history.begin("read", key)
-                status, answer, warning = Node(berth).ask("GET", f"{GROUPS}/{key}")
-                assert status == 200 and not warning, (status, answer, warning)
-                done(operation, answer["description"])
-        counts = {name: sum(thread.counts[name] for thread in threads) for name in threads[0].counts}
+                last.get(Node(berth), f"{GROUPS}/{key}", {key: lambda answer: answer["description"]})
+        assert last.counts["read"] == before + len(cluster.nodes) * (1 + REGISTERS), "a node does not answer at the end"
+        counts = {name: sum(thread.counts[name] for thread in threads) for name in last.counts}
         return faults(history), counts, harm.done
     finally:
         setting.close()
+
+
+def make(berth, path, id_name, body):
+    status, answer, _ = Node(berth).ask("POST", path, body)
+    assert status == 200, answer
+    return answer[id_name]
 
 
 def main():

@@ -6,7 +6,9 @@ end, and may take effect at any time after its begin, or never.
 """
 import threading
 import time
+from bisect import bisect_left
 from dataclasses import dataclass, field
+from itertools import accumulate
 
 NEVER = float("inf")
 
@@ -54,21 +56,21 @@ def faults_of_register(key, writes, reads):
     """Reads of what was not written yet, or of what an acknowledged write had replaced before they began."""
     by_value = {one.value: one for one in writes}
     acknowledged = sorted((one for one in writes if one.end != NEVER), key=lambda one: one.end)
+    ends = [one.end for one in acknowledged]
+    # Of the first so many that were acknowledged, the one that began last.
+    youngest = list(accumulate(acknowledged, lambda a, b: max(a, b, key=lambda one: one.begin)))
     faults = []
     for read in reads:
         if read.end == NEVER:
             continue
         write = by_value.get(read.value)
+        before = bisect_left(ends, read.begin)
         if not write or write.begin > read.end:
             faults.append(f"{key}: read {read.value!r}, which nobody had written")
-            continue
-        for newer in acknowledged:
-            if newer.end >= read.begin:
-                break
-            if write.end < newer.begin:
-                faults.append(f"{key}: read {read.value!r} {read.begin - newer.end:.3f} s after "
-                              f"{newer.value!r} was acknowledged")
-                break
+        elif before and write.end < youngest[before - 1].begin:
+            newer = youngest[before - 1]
+            faults.append(f"{key}: read {read.value!r} {read.begin - newer.end:.3f} s after "
+                          f"{newer.value!r} was acknowledged")
     return faults
 
 

@@ -1,14 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What goes wrong in a cluster: etcd away, members killed, nodes killed and paused."""
+"""What goes wrong in a cluster: etcd away or slow, members killed, nodes killed and paused, clocks that jump."""
+import base64
 import json
 import signal
 import struct
 import subprocess
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from berth_process import BUILD, COMMAND
+from berth_process import BUILD, COMMAND, PATIENCE_S
 from clusters import Etcd
+from etcd_proxy import EtcdProxy
 from opensearchpy import TransportError
 from six_steps import PREFIX, answer_of
 from waiting import eventually
@@ -47,6 +50,13 @@ def own_etcd(tmp_path):
     yield start
     for etcd in started:
         etcd.kill()
+
+
+@pytest.fixture
+def proxy(etcd):
+    proxy = EtcdProxy(etcd.members[0])
+    yield proxy
+    proxy.close()
 
 
 def test_etcd_is_away(start_cluster, own_etcd, model_server):
@@ -183,28 +193,101 @@ def test_a_node_is_paused_for_longer_than_its_lease(start_cluster, model_server)
         one.client.close()
 
 
-def test_two_clients_change_the_same_document(start_cluster):
-    """One of two changes with the same condition is made."""
+def test_two_clients_change_the_same_document(start_cluster, proxy, model_server):
+    """Both have read it before either writes: one change is made, the other is refused."""
+    cluster = start_cluster(["cluster_manager,data", "data"], on=proxy)
+    cluster.see_each_other()
+    steps = cluster.steps(model_server)
+    steps[0].trust()
+    connector = steps[0].create_connector()
+    key = base64.b64encode(f"{cluster.settings['cluster.prefix']}/docs/.plugins-ml-connector/{connector}".encode())
+    both = threading.Barrier(2, timeout=PATIENCE_S)
+    proxy.before = lambda piece: both.wait() if key in piece else None
+
+    def change(at):
+        try:
+            steps[at].ml.update_connector(connector_id=connector, body={"description": f"of client {at}"})
+            return 200
+        except TransportError as refused:
+            return refused.status_code
+
+    with ThreadPoolExecutor(2) as pool:
+        statuses = list(pool.map(change, range(2)))
+    assert sorted(statuses) == [200, 409]
+    for one in steps:
+        assert one.ml.get_connector(connector_id=connector)["description"] == f"of client {statuses.index(200)}"
+        one.client.close()
+
+
+def test_settings_are_changed_on_two_nodes_at_once(start_cluster):
+    """Each change is made, and all nodes have the same at the end."""
     cluster = start_cluster(["cluster_manager,data", "data"])
     cluster.see_each_other()
-    barrier = threading.Barrier(2)
-    results = []
+    barrier = threading.Barrier(2, timeout=PATIENCE_S)
 
-    def change(node, value):
+    def change(at):
         barrier.wait()
-        with node.client() as client:
-            for _ in range(20):
-                client.cluster.put_settings(body={"persistent": {PREFIX + f"monitoring_request_count": value}})
-        results.append(value)
+        with cluster.nodes[at].client() as client:
+            return [client.cluster.put_settings(body={"persistent": {PREFIX + "monitoring_request_count": at}})
+                    for _ in range(20)]
 
-    threads = [threading.Thread(target=change, args=(node, number)) for number, node in enumerate(cluster.nodes)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(120)
-    assert sorted(results) == [0, 1]
+    with ThreadPoolExecutor(2) as pool:
+        for answers in pool.map(change, range(2)):
+            assert all(answer["acknowledged"] for answer in answers)
     seen = [json.dumps(settings(node)) for node in cluster.nodes]
     assert seen[0] == seen[1]
+
+
+def test_etcd_is_slow(start_cluster, proxy, model_server):
+    """Everything takes its time, and is right; nobody loses its lease."""
+    cluster = start_cluster(on=proxy)
+    cluster.see_each_other()
+    steps = cluster.steps(model_server)
+    model = steps[0].deployed_model()
+    proxy.late_s = 0.3
+    for number, node in enumerate(cluster.nodes):
+        register(node, f"slow {number}")
+        for other in cluster.nodes:
+            assert f"slow {number}" in groups(other)
+        assert answer_of(steps[number].ask(model, "meanwhile"))
+        with node.client() as client:
+            value = {"persistent": {PREFIX + "monitoring_request_count": 10 + number}}
+            assert client.cluster.put_settings(body=value)["acknowledged"]
+    assert [health(node)["status"] for node in cluster.nodes] == ["green"] * 3
+    assert [health(node)["number_of_nodes"] for node in cluster.nodes] == [3] * 3
+    registered = [event for node in cluster.nodes for event in node.events() if event["event"] == "node_registered"]
+    assert len(registered) == 3
+    for one in steps:
+        one.client.close()
+
+
+def test_etcd_takes_what_it_is_sent_and_does_not_answer(start_cluster, proxy, model_server):
+    """As it is away; and what it was sent meanwhile it may do late, on which all nodes agree."""
+    cluster = start_cluster(on=proxy)
+    cluster.see_each_other()
+    steps = cluster.steps(model_server)
+    model = steps[0].deployed_model()
+    proxy.hold()
+    with pytest.raises(TransportError) as refused:
+        register(cluster.nodes[0], "late")
+    assert refused.value.status_code == 503 and "not known" in str(refused.value.info)
+    for node, one in zip(cluster.nodes, steps):
+        assert answer_of(one.ask(model, "meanwhile"))
+        eventually(lambda n=node: health(n)["status"], "red".__eq__)
+        assert one.ml.get_model(model_id=model)["model_state"] == "DEPLOYED"
+    with pytest.raises(TransportError) as refused:
+        register(cluster.nodes[1], "lost")
+    assert refused.value.status_code == 503 and "nothing was written" in str(refused.value.info)
+    proxy.let_go()
+    for node in cluster.nodes:
+        eventually(lambda n=node: health(n)["status"], "green".__eq__)
+    cluster.see_each_other()
+    register(cluster.nodes[2], "after")
+    seen = [groups(node) for node in cluster.nodes]
+    assert seen[0] == seen[1] == seen[2] and {"group", "after"} <= set(seen[0]) <= {"group", "after", "late"}
+    for one in steps:
+        assert answer_of(one.ask(model, "afterwards"))
+        one.client.close()
 
 
 def settings(node):

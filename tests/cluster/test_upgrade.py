@@ -12,8 +12,8 @@ def versions(node):
     """{node: version of ml_remote}, as this node sees it."""
     with node.client() as client:
         nodes = client.nodes.info()["nodes"].values()
-    return {one["name"]: plugin["version"] for one in nodes for plugin in one["plugins"]
-            if plugin["name"] in ("ml_remote", "opensearch-ml")}
+    return {one["name"]: plugin["plugin_version"] for one in nodes for plugin in one["plugins"]
+            if plugin["plugin"] == "ml_remote"}
 
 
 class Asker(threading.Thread):
@@ -62,6 +62,7 @@ def test_node_by_node_under_load(start_cluster, model_server, tmp_path):
     for asker in askers:
         asker.join(60)
     assert [asker.failed for asker in askers] == [[]] * len(askers)
-    eventually(lambda: versions(cluster.nodes[0]).get("n3"), OTHER_VERSION.__eq__)
+    for node in cluster.nodes:
+        assert versions(node) == dict.fromkeys(("n1", "n2", "n3"), OTHER_VERSION)
     for one in steps:
         one.client.close()
