@@ -5,6 +5,7 @@
 #include "plugin/ml_remote/access.h"
 #include "plugin/ml_remote/connector.h"
 #include "plugin/ml_remote/handlers.h"
+#include "plugin/ml_remote/reference.h"
 
 /* What a client is given that only wants to know whether its request can be read. */
 #define DRY_RUN_ID "dryRunConnector"
@@ -133,31 +134,47 @@ int32_t ml_update_connector(struct ml_call *call) {
     return code;
 }
 
-static int32_t delete_locked(struct ml_call *call) {
+static int32_t check_unused(struct ml_call *call) {
     int64_t count = 0;
     BASE_BUF_AUTO ids;
     base_buf_init(&ids, BASE_BUF_MAX_DEFAULT);
-    int32_t code = ml_access_require(call, ML_CONNECTOR, ml_call_id(call), ML_MAY_CHANGE);
-    if (code && code != BERTH_E_NOT_FOUND) {
-        return code;
+    int32_t code =
+        ml_count(call->plugin, ML_MODEL, users_query(call, ""), &count, &ids, &call->error);
+    return code || count == 0
+               ? code
+               : ml_status(&call->error, 409,
+                           "the connector is used by %lld model(s), delete them first or give "
+                           "them another: [" BASE_FMT "]",
+                           (long long)count, BASE_ARG(base_buf_view(&ids)));
+}
+
+/* One attempt; CONFLICT or EXISTS when a registration came in between. */
+static int32_t delete_once(struct ml_call *call) {
+    ML_DOCUMENT_AUTO connector = {0};
+    struct berth_str id = ml_call_id(call);
+    struct berth_write writes[2];
+    struct berth_write_result results[BASE_COUNT(writes)];
+    int32_t code = ml_access_get(call, ML_CONNECTOR, id, ML_MAY_CHANGE, &connector);
+    bool exists = code == BERTH_OK;
+    code = code == BERTH_E_NOT_FOUND ? BERTH_OK : code;
+    if (!code && exists) {
+        writes[0] = ml_write_over(&connector, BERTH_WRITE_DELETE, base_str("", 0));
+        code = ml_reference_end(call, id, &writes[1]);
+    } else {
+        writes[0] = ml_write(ML_CONNECTOR, BERTH_WRITE_DELETE, id, base_str("", 0));
     }
-    code = ml_count(call->plugin, ML_MODEL, users_query(call, ""), &count, &ids, &call->error);
-    if (!code && count > 0) {
-        return ml_status(&call->error, 409,
-                         "the connector is used by %lld model(s), delete them first or give them "
-                         "another: [" BASE_FMT "]",
-                         (long long)count, BASE_ARG(base_buf_view(&ids)));
-    }
-    struct berth_write write =
-        ml_write(ML_CONNECTOR, BERTH_WRITE_DELETE, ml_call_id(call), base_str("", 0));
-    struct berth_write_result result;
-    code = code ? code : ml_store_write(call->plugin, &write, 1, &result, &call->error);
-    return code ? code : ml_put_deletion(call, ML_CONNECTOR, ml_call_id(call), &result);
+    code = code ? code : check_unused(call);
+    code =
+        code ? code : ml_store_write(call->plugin, writes, exists ? 2 : 1, results, &call->error);
+    return code ? code : ml_put_deletion(call, ML_CONNECTOR, id, &results[0]);
 }
 
 int32_t ml_delete_connector(struct ml_call *call) {
+    int32_t code = BERTH_E_CONFLICT;
     (void)pthread_mutex_lock(&call->plugin->references_lock);
-    int32_t code = delete_locked(call);
+    for (int i = 0; i < ML_ATTEMPTS_MAX && ml_is_meanwhile(code); i++) {
+        code = delete_once(call);
+    }
     (void)pthread_mutex_unlock(&call->plugin->references_lock);
     return code;
 }

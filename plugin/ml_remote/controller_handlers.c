@@ -12,9 +12,6 @@
 
 #include <stdio.h>
 
-/* Attempts against other writers of the same model. */
-#define ATTEMPTS_MAX 8
-
 static int32_t check_enabled(struct ml_call *call) {
     return call->settings->controller_enabled
                ? BERTH_OK
@@ -114,7 +111,7 @@ static int32_t write_both(struct ml_call *call, const struct ml_document *model,
 static int32_t repeat(struct ml_call *call, int32_t (*fn)(struct ml_call *call)) {
     int32_t code = BERTH_E_CONFLICT;
     (void)pthread_mutex_lock(&call->plugin->references_lock);
-    for (int i = 0; i < ATTEMPTS_MAX && code == BERTH_E_CONFLICT; i++) {
+    for (int i = 0; i < ML_ATTEMPTS_MAX && code == BERTH_E_CONFLICT; i++) {
         code = fn(call);
     }
     (void)pthread_mutex_unlock(&call->plugin->references_lock);

@@ -67,6 +67,7 @@ static const char *const config_order[] = {
     "type", "configuration", "create_time", "last_update_time", NULL,
 };
 static const char *const name_order[] = {"model_group_id", NULL};
+static const char *const use_order[] = {NULL};
 
 /* What is constant of each kind. */
 static const struct {
@@ -114,6 +115,8 @@ static const struct {
                    ",\"last_update_time\":" DATE "}}"},
     /* Which group has a name: its id is the name, so that no two groups can have the same. */
     [ML_GROUP_NAME] = {".berth-ml-group-name", "group name", name_order, NULL, NULL, ""},
+    /* Its sequence number tells that a model came to refer to the connector: reference.h */
+    [ML_CONNECTOR_USE] = {".berth-ml-connector-use", "connector use", use_order, NULL, NULL, ""},
 };
 
 struct berth_str ml_index(enum ml_kind kind) {

@@ -16,6 +16,7 @@ enum ml_kind {
     ML_CONTROLLER,
     ML_CONFIG,
     ML_GROUP_NAME,
+    ML_CONNECTOR_USE,
     ML_KINDS,
 };
 
@@ -70,6 +71,13 @@ int32_t ml_new_id(struct ml_call *call, enum ml_kind kind, const char *name,
                   struct berth_str *out_id);
 
 /* ---- writing ---- */
+
+/* Attempts against other writers of the same documents, one of whom comes through each time. */
+#define ML_ATTEMPTS_MAX 32
+/* Whether a group of writes was refused since somebody came in between. */
+static inline bool ml_is_meanwhile(int32_t code) {
+    return code == BERTH_E_CONFLICT || code == BERTH_E_EXISTS;
+}
 
 /* Appends one write of a group. */
 struct berth_write ml_write(enum ml_kind kind, uint32_t op, struct berth_str id,

@@ -6,9 +6,6 @@
 #include "plugin/ml_remote/group.h"
 #include "plugin/ml_remote/handlers.h"
 
-/* Attempts against registrations in the same group. */
-#define ATTEMPTS_MAX 8
-
 static int32_t name_is_taken(struct ml_call *call, struct berth_str name, const char *name_id) {
     ML_DOCUMENT_AUTO holder = {0};
     if (ml_document_get(call->plugin, ML_GROUP_NAME, base_cstr(name_id), &holder, &call->error)) {
@@ -146,7 +143,7 @@ int32_t ml_update_group(struct ml_call *call) {
         return base_error_memory(&call->error);
     }
     code = BERTH_E_CONFLICT;
-    for (int i = 0; i < ATTEMPTS_MAX && code == BERTH_E_CONFLICT; i++) {
+    for (int i = 0; i < ML_ATTEMPTS_MAX && code == BERTH_E_CONFLICT; i++) {
         code = update_once(call, name, name_id, description);
     }
     if (code == BERTH_E_EXISTS) {
@@ -158,48 +155,56 @@ int32_t ml_update_group(struct ml_call *call) {
     return code;
 }
 
-static int32_t delete_locked(struct ml_call *call) {
+static int32_t check_empty(struct ml_call *call) {
     int64_t count = 0;
-    struct berth_str id = ml_call_id(call);
     BASE_BUF_AUTO ids;
     base_buf_init(&ids, BASE_BUF_MAX_DEFAULT);
-    int32_t code = ml_access_require(call, ML_GROUP, id, ML_MAY_CHANGE);
-    if (code && code != BERTH_E_NOT_FOUND) {
-        return code;
+    int32_t code =
+        ml_count(call->plugin, ML_MODEL, ml_term(&call->arena, "model_group_id", ml_call_id(call)),
+                 &count, &ids, &call->error);
+    return code || count == 0
+               ? code
+               : ml_status(&call->error, 409,
+                           "the model group has %lld model(s), delete them first: [" BASE_FMT "]",
+                           (long long)count, BASE_ARG(base_buf_view(&ids)));
+}
+
+/* The writes that delete a group and give its name back. */
+static int32_t make_deletion(struct ml_call *call, const struct ml_document *group,
+                             char name_id[ML_NAME_ID_LENGTH + 1], struct berth_write writes[2]) {
+    struct berth_str name;
+    if (!json_string(json_get(group->root, "name"), &call->arena, &name) ||
+        ml_group_name_id(name, name_id, &call->error)) {
+        return base_error_memory(&call->error);
     }
-    code = ml_count(call->plugin, ML_MODEL, ml_term(&call->arena, "model_group_id", id), &count,
-                    &ids, &call->error);
-    if (!code && count > 0) {
-        return ml_status(&call->error, 409,
-                         "the model group has %lld model(s), delete them first: [" BASE_FMT "]",
-                         (long long)count, BASE_ARG(base_buf_view(&ids)));
-    }
+    writes[0] = ml_write_over(group, BERTH_WRITE_DELETE, base_str("", 0));
+    writes[1] = ml_write(ML_GROUP_NAME, BERTH_WRITE_DELETE, base_cstr(name_id), base_str("", 0));
+    return BERTH_OK;
+}
+
+/* One attempt; CONFLICT when a registration came in between. */
+static int32_t delete_once(struct ml_call *call) {
     ML_DOCUMENT_AUTO group = {0};
-    struct berth_str name = {"", 0};
-    code = code ? code : ml_document_get(call->plugin, ML_GROUP, id, &group, &call->error);
-    if (code && code != BERTH_E_NOT_FOUND) {
-        return code;
-    }
-    bool exists = !code;
-    if (exists && !json_string(json_get(group.root, "name"), &call->arena, &name)) {
-        return base_error_memory(&call->error);
-    }
+    struct berth_str id = ml_call_id(call);
     char name_id[ML_NAME_ID_LENGTH + 1];
-    if (ml_group_name_id(name, name_id, &call->error)) {
-        return base_error_memory(&call->error);
-    }
-    struct berth_write writes[] = {
-        ml_write(ML_GROUP, BERTH_WRITE_DELETE, id, base_str("", 0)),
-        ml_write(ML_GROUP_NAME, BERTH_WRITE_DELETE, base_cstr(name_id), base_str("", 0)),
-    };
+    struct berth_write writes[2] = {ml_write(ML_GROUP, BERTH_WRITE_DELETE, id, base_str("", 0))};
     struct berth_write_result results[BASE_COUNT(writes)];
-    code = ml_store_write(call->plugin, writes, exists ? 2 : 1, results, &call->error);
+    int32_t code = ml_access_get(call, ML_GROUP, id, ML_MAY_CHANGE, &group);
+    bool exists = code == BERTH_OK;
+    code = code == BERTH_E_NOT_FOUND ? BERTH_OK : code;
+    code = code || !exists ? code : make_deletion(call, &group, name_id, writes);
+    code = code ? code : check_empty(call);
+    code =
+        code ? code : ml_store_write(call->plugin, writes, exists ? 2 : 1, results, &call->error);
     return code ? code : ml_put_deletion(call, ML_GROUP, id, &results[0]);
 }
 
 int32_t ml_delete_group(struct ml_call *call) {
+    int32_t code = BERTH_E_CONFLICT;
     (void)pthread_mutex_lock(&call->plugin->references_lock);
-    int32_t code = delete_locked(call);
+    for (int i = 0; i < ML_ATTEMPTS_MAX && ml_is_meanwhile(code); i++) {
+        code = delete_once(call);
+    }
     (void)pthread_mutex_unlock(&call->plugin->references_lock);
     return code;
 }

@@ -5,9 +5,6 @@
 #include "plugin/ml_remote/access.h"
 #include "plugin/ml_remote/handlers.h"
 
-/* Attempts against other writers of the same model. */
-#define ATTEMPTS_MAX 8
-
 int32_t ml_get_model(struct ml_call *call) {
     ML_DOCUMENT_AUTO model = {0};
     int32_t code = ml_access_get(call, ML_MODEL, ml_call_id(call), ML_MAY_USE, &model);
@@ -55,7 +52,7 @@ static int32_t delete_once(struct ml_call *call) {
 
 int32_t ml_delete_model(struct ml_call *call) {
     int32_t code = BERTH_E_CONFLICT;
-    for (int i = 0; i < ATTEMPTS_MAX && code == BERTH_E_CONFLICT; i++) {
+    for (int i = 0; i < ML_ATTEMPTS_MAX && code == BERTH_E_CONFLICT; i++) {
         code = delete_once(call);
     }
     return code;

@@ -9,12 +9,11 @@
 #include "plugin/ml_remote/group.h"
 #include "plugin/ml_remote/handlers.h"
 #include "plugin/ml_remote/model_options.h"
+#include "plugin/ml_remote/reference.h"
 #include "plugin/ml_remote/task.h"
 
 #include <stdio.h>
 
-/* Attempts against other writers of the same model. */
-#define ATTEMPTS_MAX 8
 #define TEXTS_MAX 8
 
 /* What a client asks for. */
@@ -32,7 +31,9 @@ struct update {
 struct change {
     struct ml_edit edits[TEXTS_MAX + ML_MODEL_OPTIONS_MAX + 5];
     size_t count;
-    struct ml_group_use use; /* of the group to which the model moves */
+    struct ml_group_use use;      /* of the group to which the model moves */
+    struct berth_write reference; /* to the connector that it comes to have */
+    bool has_reference;
 };
 
 /* ---- reading ---- */
@@ -155,12 +156,30 @@ static int32_t move(struct ml_call *call, const struct update *update, struct js
     return BERTH_OK;
 }
 
+/* A connector that is not there needs no keeping: a model may be given its id all the same. */
+static int32_t refer(struct ml_call *call, const struct update *update, struct change *change) {
+    ML_DOCUMENT_AUTO connector = {0};
+    struct berth_error reason = BASE_ERROR_INIT;
+    int32_t code = ml_reference_take(call, update->connector_id, &change->reference);
+    if (code) {
+        return code;
+    }
+    code = ml_document_get(call->plugin, ML_CONNECTOR, update->connector_id, &connector, &reason);
+    change->has_reference = code == BERTH_OK;
+    if (code && code != BERTH_E_NOT_FOUND) {
+        call->error = reason;
+        return code;
+    }
+    return BERTH_OK;
+}
+
 static int32_t make_change(struct ml_call *call, const struct update *update,
                            struct json_value model, struct change *change) {
     struct ml_model_options options = update->options;
     *change = (struct change){.count = update->count};
     memcpy(change->edits, update->edits, update->count * sizeof *change->edits);
-    int32_t code = check_model(call, update, model);
+    int32_t code = update->connector_id.ptr ? refer(call, update, change) : BERTH_OK;
+    code = code ? code : check_model(call, update, model);
     code = code ? code : ml_model_options_merge(call, model, &options);
     code = code ? code : make_connector(call, update, model, change);
     code = code ? code : move(call, update, model, change);
@@ -212,11 +231,15 @@ static int32_t update_once(struct ml_call *call, const struct update *update) {
     if (code) {
         return code;
     }
-    struct berth_write writes[1 + BASE_COUNT(change.use.writes)] = {
+    struct berth_write writes[2 + BASE_COUNT(change.use.writes)] = {
         ml_write_update(&model, base_buf_view(&source))};
     struct berth_write_result results[BASE_COUNT(writes)];
+    uint32_t count = 1 + change.use.write_count;
     memcpy(writes + 1, change.use.writes, sizeof change.use.writes);
-    code = ml_store_write(call->plugin, writes, 1 + change.use.write_count, results, &call->error);
+    if (change.has_reference) {
+        writes[count++] = change.reference;
+    }
+    code = ml_store_write(call->plugin, writes, count, results, &call->error);
     if (!code) {
         ml_put_write_result(ML_MODEL, id, &results[0], &call->out);
     }
@@ -232,7 +255,7 @@ int32_t ml_update_model(struct ml_call *call) {
     }
     (void)pthread_mutex_lock(&call->plugin->references_lock);
     code = BERTH_E_CONFLICT;
-    for (int i = 0; i < ATTEMPTS_MAX && code == BERTH_E_CONFLICT; i++) {
+    for (int i = 0; i < ML_ATTEMPTS_MAX && ml_is_meanwhile(code); i++) {
         code = update_once(call, &update);
     }
     (void)pthread_mutex_unlock(&call->plugin->references_lock);

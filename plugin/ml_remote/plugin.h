@@ -58,7 +58,8 @@ struct ml_plugin {
     pthread_mutex_t settings_lock;
     struct ml_settings *settings;
 
-    /* Held while documents that refer to one another are checked and written together. */
+    /* Held while documents that refer to one another are checked and written together: those of
+     * this node queue here, against those of other nodes stands reference.h. */
     pthread_mutex_t references_lock;
 
     /* Held while a model is deployed by its first prediction, so that one of many does it. */

@@ -8,12 +8,10 @@
 #include "plugin/ml_remote/group.h"
 #include "plugin/ml_remote/handlers.h"
 #include "plugin/ml_remote/model_options.h"
+#include "plugin/ml_remote/reference.h"
 #include "plugin/ml_remote/task.h"
 
 #include <stdio.h>
-
-/* Attempts against registrations in the same group. */
-#define ATTEMPTS_MAX 8
 
 /* What a client asks for. */
 struct registration {
@@ -170,19 +168,20 @@ static int32_t model_source(struct ml_call *call, struct registration *r,
 /* One attempt; CONFLICT or EXISTS when another registration came in between. */
 static int32_t register_once(struct ml_call *call, struct registration *r) {
     struct ml_group_use use;
+    struct berth_write writes[5];
+    uint32_t count = json_present(r->connector) ? 0 : 1;
     BASE_BUF_AUTO source;
     base_buf_init(&source, BASE_BUF_MAX_DEFAULT);
-    int32_t code = json_present(r->connector) ? BERTH_OK : check_stored_connector(call, r);
+    int32_t code = count ? ml_reference_take(call, r->connector_id, &writes[0]) : BERTH_OK;
+    code = code || !count ? code : check_stored_connector(call, r);
     code = code ? code : ml_group_take_version(call, r->group_id, r->name, r->description, &use);
     code = code ? code : model_source(call, r, &use, &source);
     if (code) {
         return code;
     }
     struct ml_task task = {.type = "REGISTER_MODEL", .state = "COMPLETED", .model_id = r->model_id};
-    struct berth_write writes[4];
-    uint32_t count = 0;
-    for (; count < use.write_count; count++) {
-        writes[count] = use.writes[count];
+    for (uint32_t i = 0; i < use.write_count; i++) {
+        writes[count++] = use.writes[i];
     }
     writes[count++] = ml_write(ML_MODEL, BERTH_WRITE_CREATE, r->model_id, base_buf_view(&source));
     if (ml_task_make(call->plugin, &call->arena, &task, r->task_id, &writes[count++])) {
@@ -197,7 +196,7 @@ static int32_t register_locked(struct ml_call *call, struct registration *r) {
         return code;
     }
     code = BERTH_E_CONFLICT;
-    for (int i = 0; i < ATTEMPTS_MAX && (code == BERTH_E_CONFLICT || code == BERTH_E_EXISTS); i++) {
+    for (int i = 0; i < ML_ATTEMPTS_MAX && ml_is_meanwhile(code); i++) {
         code = register_once(call, r);
     }
     return code;
