@@ -93,6 +93,9 @@ static void end(struct forward *f, bool is_answered) {
                                     .code = f->request ? BERTH_OK : BERTH_E_CANCELLED,
                                     .load = is_answered ? load_of(f) : 0};
     unlink_forward(f);
+    if (f->request) {
+        router_take_back(f->request);
+    }
     if (f->is_streaming && f->request) {
         (void)router_stream_close(f->request, is_answered);
     } else if (f->request && is_answered) {
@@ -134,6 +137,7 @@ static bool open_stream(struct forward *f) {
     (void)curl_easy_getinfo(f->easy, CURLINFO_RESPONSE_CODE, &status);
     struct berth_reply reply = {
         .size = sizeof reply, .status = (uint32_t)status, .content_type = base_cstr(f->type)};
+    router_take_back(f->request);
     f->is_streaming = router_stream_open(f->request, &reply) == BERTH_OK;
     return f->is_streaming;
 }
@@ -306,6 +310,7 @@ static void on_gone(void *user) {
     struct berth_request *request = f->request;
     struct berth_error error = BASE_ERROR_INIT;
     f->request = NULL;
+    router_take_back(request);
     if (f->is_streaming) {
         (void)router_stream_close(request, 0);
     } else {
@@ -338,13 +343,10 @@ static int32_t start(struct forward *f) {
                                                                       : BERTH_E_NO_MEMORY;
 }
 
-int32_t peers_forward(struct peers *peers, struct berth_request *request, struct berth_str node_id,
-                      berth_forward_fn fn, void *user) {
+static int32_t begin(struct peers *peers, struct berth_request *request, struct berth_str node_id,
+                     berth_forward_fn fn, void *user) {
     struct peer_loop *home = &peers->loops[loop_index(loop_current())];
-    if (router_is_forwarded(request)) {
-        return BERTH_E_STATE; /* once is enough */
-    }
-    if (node_id.len >= PEERS_ID_MAX) {
+    if (node_id.len == 0 || node_id.len >= PEERS_ID_MAX) {
         return BERTH_E_NOT_FOUND;
     }
     if (!open_loop(home)) {
@@ -367,4 +369,16 @@ int32_t peers_forward(struct peers *peers, struct berth_request *request, struct
     /* A client that has left is told of here. */
     (void)router_on_cancel(request, on_gone, f);
     return BERTH_OK;
+}
+
+int32_t peers_forward(struct peers *peers, struct berth_request *request, struct berth_str node_id,
+                      berth_forward_fn fn, void *user) {
+    int32_t code = router_lend(request);
+    if (!code) {
+        code = peers ? begin(peers, request, node_id, fn, user) : BERTH_E_NOT_FOUND;
+        if (code) {
+            router_take_back(request);
+        }
+    }
+    return code;
 }

@@ -11,6 +11,8 @@
 #define OWNER "peers"
 /* An answer between nodes. */
 #define ANSWER_MAX ((size_t)64 << 20)
+/* Three weeks: what libcurl counts in milliseconds has no room for more. */
+#define WAIT_MAX_MS (UINT64_C(21) * 24 * 3600 * 1000)
 
 /* ---- where nodes are ---- */
 
@@ -67,7 +69,11 @@ static int64_t ahead_of(struct peers *peers, struct berth_str node_id) {
 static void note_clock(struct peers *peers, struct berth_str node_id, int64_t ahead_ms) {
     (void)pthread_mutex_lock(&peers->lock);
     struct node_clock *clock = find_clock(peers, node_id);
-    if (!clock && node_id.len < PEERS_ID_MAX && (clock = calloc(1, sizeof *clock))) {
+    bool is_new = !clock && node_id.len < PEERS_ID_MAX;
+    if (is_new) {
+        clock = calloc(1, sizeof *clock);
+    }
+    if (is_new && clock) {
         memcpy(clock->id, node_id.ptr, BASE_LEN(node_id));
         clock->next = peers->clocks;
         peers->clocks = clock;
@@ -109,24 +115,24 @@ int32_t peer_call_prepare(struct peers *peers, struct peer_call *call, CURL *eas
     if (!peers_find(peers, node_id, address)) {
         return BERTH_E_NOT_FOUND;
     }
-    int len = snprintf(call->url, sizeof call->url, "%s://%s" BASE_FMT,
-                       peers->options.tls ? "https" : "http", address, BASE_ARG(request->path));
+    base_buf_init(&call->url, PEERS_URL_MAX);
+    base_buf_format(&call->url, "%s://%s", peers->options.tls ? "https" : "http", address);
+    base_buf_str(&call->url, request->path);
+    base_buf_char(&call->url, '\0');
     sender.ahead_ms = ahead_of(peers, node_id);
     base_buf_init(&call->token, 262144);
     base_buf_cstr(&call->token, PEER_TOKEN_HEADER ": ");
-    int32_t code = len >= (int)sizeof call->url
-                       ? BERTH_E_TOO_LARGE
-                       : peer_token_make(peers->options.secrets, request, &sender, &call->token);
+    int32_t code = peer_token_make(peers->options.secrets, request, &sender, &call->token);
     base_buf_char(&call->token, '\0');
-    if (code || call->token.error) {
-        return code ? code : BERTH_E_NO_MEMORY;
+    if (code || call->token.error || call->url.error) {
+        return BERTH_E_NO_MEMORY;
     }
     call->headers[0] = (struct curl_slist){expect, &call->headers[1]};
     call->headers[1] =
         (struct curl_slist){call->token.ptr, request->body.len ? &call->headers[2] : NULL};
     call->headers[2] = (struct curl_slist){type, NULL};
     (void)snprintf(method, sizeof method, BASE_FMT, BASE_ARG(request->method));
-    bool ok = curl_easy_setopt(easy, CURLOPT_URL, call->url) == CURLE_OK;
+    bool ok = curl_easy_setopt(easy, CURLOPT_URL, call->url.ptr) == CURLE_OK;
     if (request->body.len || base_str_is(request->method, "POST")) {
         (void)curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body.len);
         (void)curl_easy_setopt(easy, CURLOPT_POSTFIELDS,
@@ -151,6 +157,7 @@ int32_t peer_call_prepare(struct peers *peers, struct peer_call *call, CURL *eas
 }
 
 void peer_call_deinit(struct peer_call *call) {
+    base_buf_deinit(&call->url);
     base_buf_deinit(&call->token);
 }
 
@@ -292,7 +299,8 @@ static bool note_done(struct peers *peers, struct asker *asker) {
 }
 
 static void wait_for_answers(struct peers *peers, struct asker *asker, uint64_t timeout_ms) {
-    uint64_t end = base_monotonic_ns() + timeout_ms * BASE_NS_PER_MS;
+    uint64_t wait_ms = timeout_ms < WAIT_MAX_MS ? timeout_ms : WAIT_MAX_MS;
+    uint64_t end = base_monotonic_ns() + wait_ms * BASE_NS_PER_MS;
     int running = 1;
     while (running) {
         if (curl_multi_perform(asker->multi, &running) != CURLM_OK) {
@@ -327,18 +335,51 @@ static void tell(const struct question *q, uint32_t number, berth_peer_answer_fn
     fn(user, number, &answer);
 }
 
-int32_t peers_ask(struct peers *peers, const struct berth_peer_question *questions, uint32_t count,
-                  uint64_t timeout_ms, berth_peer_answer_fn fn, void *user,
-                  struct berth_error *error) {
+static int32_t check_questions(const struct berth_peer_question *questions, uint32_t count,
+                               berth_peer_answer_fn fn, struct berth_error *error) {
     if (count > BERTH_PEER_QUESTIONS_MAX || !fn) {
         return base_error(error, BERTH_E_INVALID,
                           "up to %u questions are asked at once, with a "
                           "function for the answers",
                           BERTH_PEER_QUESTIONS_MAX);
     }
+    for (uint32_t i = 0; i < count; i++) {
+        const struct berth_peer_question *question = &questions[i];
+        if (question->size != sizeof *question) {
+            return base_error(error, BERTH_E_INVALID,
+                              "berth_peer_question has %u bytes, expected %zu", question->size,
+                              sizeof *question);
+        }
+        if (question->node_id.len == 0 || !base_str_starts(question->path, BERTH_STR("/"))) {
+            return base_error(error, BERTH_E_INVALID,
+                              "question %u needs a node, and a path that begins with a slash: "
+                              "node [" BASE_FMT "], path [" BASE_FMT "]",
+                              i, BASE_ARG(question->node_id), BASE_ARG(question->path));
+        }
+    }
+    return BERTH_OK;
+}
+
+/* On a node that is alone. */
+static int32_t tell_all(uint32_t count, berth_peer_answer_fn fn, void *user) {
+    for (uint32_t i = 0; i < count; i++) {
+        const struct berth_peer_answer answer = {
+            .size = sizeof answer, .body = BERTH_STR("there is no such node: this one is alone")};
+        fn(user, i, &answer);
+    }
+    return BERTH_OK;
+}
+
+int32_t peers_ask(struct peers *peers, const struct berth_peer_question *questions, uint32_t count,
+                  uint64_t timeout_ms, berth_peer_answer_fn fn, void *user,
+                  struct berth_error *error) {
+    int32_t code = check_questions(questions, count, fn, error);
+    if (code || !peers) {
+        return code ? code : tell_all(count, fn, user);
+    }
     struct asker *asker = take_asker(peers);
     struct question *asked = calloc(count + 1u, sizeof *asked);
-    int32_t code = asker && asked ? BERTH_OK : BERTH_E_NO_MEMORY;
+    code = asker && asked ? BERTH_OK : BERTH_E_NO_MEMORY;
     for (uint32_t i = 0; i < count && !code; i++) {
         asked[i].asked = &questions[i];
         code = begin_question(peers, asker, &asked[i]);

@@ -37,7 +37,7 @@ void peers_stop(struct peers *peers);
 /* When the loops are stopped. */
 void peers_destroy(struct peers *peers);
 
-/* What berth/peers.h says of each holds here. */
+/* What berth/peers.h says of each holds here. peers NULL: this node is alone. */
 int32_t peers_ask(struct peers *peers, const struct berth_peer_question *questions, uint32_t count,
                   uint64_t timeout_ms, berth_peer_answer_fn fn, void *user,
                   struct berth_error *error);

@@ -14,8 +14,10 @@
 
 /* For a connection: a node that is there takes a millisecond. */
 #define PEERS_CONNECT_MS 1000L
-#define PEERS_URL_MAX 2048u
+#define PEERS_FILE_MAX 2048u
 #define PEERS_ADDRESS_MAX 300u
+/* The longest line of a request that a node can be set to take, with where it is. */
+#define PEERS_URL_MAX (((size_t)1 << 20) + PEERS_ADDRESS_MAX)
 #define PEERS_ID_MAX 64u
 
 struct forward;
@@ -34,10 +36,10 @@ struct peer_loop {
 
 struct peers {
     struct peers_options options;
-    char ca[PEERS_URL_MAX];
-    char certificate[PEERS_URL_MAX];
-    char key[PEERS_URL_MAX];
-    char key_password[PEERS_URL_MAX];
+    char ca[PEERS_FILE_MAX];
+    char certificate[PEERS_FILE_MAX];
+    char key[PEERS_FILE_MAX];
+    char key_password[PEERS_FILE_MAX];
     pthread_mutex_t lock;
     struct asker *askers;      /* free ones; under lock, as the next */
     struct node_clock *clocks; /* those of nodes that differ from this one's */
@@ -50,7 +52,7 @@ bool peers_find(struct peers *peers, struct berth_str node_id, char out_address[
 
 /* Headers and address of one request; as long as its transfer. */
 struct peer_call {
-    char url[PEERS_URL_MAX];
+    struct base_buf url;
     struct base_buf token;
     struct curl_slist headers[3];
 };

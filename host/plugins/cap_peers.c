@@ -6,20 +6,10 @@ static int32_t ask(const struct berth_host *host, const struct berth_peer_questi
                    struct berth_error *error) {
     struct generation *g = generation_of(host);
     int32_t code = generation_check_blocking(g, IN_RUNNING, "peers.ask", error);
-    for (uint32_t i = 0; i < count && !code; i++) {
-        if (questions[i].size != sizeof questions[i]) {
-            code =
-                base_error(error, BERTH_E_INVALID, "berth_peer_question has %u bytes, expected %zu",
-                           questions[i].size, sizeof questions[i]);
-        }
-    }
-    if (code || count == 0) {
+    if (code) {
         return code;
     }
-    if (!g->services->peers) {
-        return base_error(error, BERTH_E_STATE, "this node is alone: there is nobody to ask");
-    }
-    if (worker_pool_current() == g->services->peer_workers) {
+    if (g->services->peers && worker_pool_current() == g->services->peer_workers) {
         return base_error(error, BERTH_E_STATE,
                           "what another node asks is answered without asking others: nodes could "
                           "wait for each other");
@@ -32,8 +22,7 @@ static int32_t forward(struct berth_request *request, struct berth_str node_id, 
     const struct generation *g =
         (const struct generation *)(const void *)((const char *)router_owner(request) -
                                                   offsetof(struct generation, route_owner));
-    struct peers *peers = g->services->peers;
-    return peers ? peers_forward(peers, request, node_id, fn, user) : BERTH_E_NOT_FOUND;
+    return peers_forward(g->services->peers, request, node_id, fn, user);
 }
 
 const struct berth_peers_v1 cap_peers = {

@@ -14,8 +14,8 @@
 #include "host/router/router.h"
 #include "host/router/shape.h"
 
-/* Where a request is; replying moves it from OPEN to the others once. */
-enum rest_state { REST_FREE, REST_OPEN, REST_STREAMING, REST_REPLIED };
+/* Where a request is; replying moves it from OPEN to the others once. LENT: see router_lend. */
+enum rest_state { REST_FREE, REST_OPEN, REST_LENT, REST_STREAMING, REST_REPLIED };
 
 /* A reply on its way from another thread to the loop. */
 struct rest_outcome {

@@ -413,8 +413,17 @@ struct route_owner *router_owner(const struct berth_request *request) {
     return request->route->owner;
 }
 
-bool router_is_forwarded(const struct berth_request *request) {
-    return request->is_forwarded;
+int32_t router_lend(struct berth_request *request) {
+    int expected = REST_OPEN;
+    bool may = loop_current() == request->home->loop && !request->is_forwarded;
+    return may && atomic_compare_exchange_strong(&request->state, &expected, REST_LENT)
+               ? BERTH_OK
+               : BERTH_E_STATE;
+}
+
+void router_take_back(struct berth_request *request) {
+    int expected = REST_LENT;
+    (void)atomic_compare_exchange_strong(&request->state, &expected, REST_OPEN);
 }
 
 static bool refuse_internal(struct berth_request *request) {

@@ -76,8 +76,13 @@ int32_t router_stream_close(struct berth_request *request, uint32_t complete);
 const struct berth_request_view *router_view(const struct berth_request *request);
 struct route_owner *router_owner(const struct berth_request *request);
 
-/* Whether another node has passed it on, or makes it. */
-bool router_is_forwarded(const struct berth_request *request);
+/*
+ * Lends a request to who has another node answer it: until it is taken back the plugin's calls for
+ * it are refused. STATE: not on its loop, another node makes it or has passed it on, or it is not
+ * there to be lent.
+ */
+int32_t router_lend(struct berth_request *request);
+void router_take_back(struct berth_request *request);
 
 /* Who makes the request; NULL where there are no users. Belongs to the request. */
 const struct security_caller *router_caller(const struct berth_request *request);

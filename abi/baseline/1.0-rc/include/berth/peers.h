@@ -26,7 +26,10 @@ struct berth_host;
 /* Questions of one call. */
 #define BERTH_PEER_QUESTIONS_MAX 1024u
 
-/* A question to one node: POST with a JSON body. */
+/*
+ * A question to one node: POST with a JSON body. path begins with a slash, and node_id is not
+ * empty.
+ */
 struct berth_peer_question {
     uint32_t size;
     uint32_t reserved;
@@ -42,7 +45,7 @@ BERTH_ASSERT_OFFSET(struct berth_peer_question, body, 40);
 /* What a node answered; valid until the function that is given it returns. */
 struct berth_peer_answer {
     uint32_t size;
-    /* Of HTTP; 0: there was no answer, and body says why. */
+    /* Of HTTP, whatever it is; 0: there was no answer, and body says why. */
     uint32_t status;
     struct berth_str body;
 };
@@ -50,7 +53,8 @@ BERTH_ASSERT_SIZE(struct berth_peer_answer, 24);
 BERTH_ASSERT_OFFSET(struct berth_peer_answer, body, 8);
 
 /*
- * Given each answer, with the number of its question.
+ * Given each answer, with the number of its question: on the thread that asks, before ask returns,
+ * once for each question where ask returns BERTH_OK, and else for none.
  * @thread control worker
  * @state STARTED SERVING DRAINING
  * @owner borrows the answer until return
@@ -89,8 +93,11 @@ struct berth_peers_v1 {
     uint32_t reserved;
 
     /*
-     * Asks all at once, and waits until each has answered or timeout_ms have passed. The handler
-     * of a route that is for nodes alone asks nobody: STATE.
+     * Asks all at once, and waits until each has answered or timeout_ms have passed. Status 0 is
+     * the answer of a node that has not answered by then, of one that does not exist, and of this
+     * node itself, which is not asked; a node that is alone has no others. INVALID, and nobody is
+     * asked: more questions than BERTH_PEER_QUESTIONS_MAX, one that is not as berth_peer_question
+     * says, or no fn. The handler of a route that is for nodes alone asks nobody: STATE.
      * @thread control worker
      * @state STARTED SERVING DRAINING
      * @owner borrows the questions until return
@@ -101,10 +108,13 @@ struct berth_peers_v1 {
                    struct berth_error *error);
 
     /*
-     * Has another node answer a request: it comes there with its user, method, path and body, and
-     * what is answered, streamed as well, goes to the client. When this returns BERTH_OK the
-     * request is the host's until fn is called. The plugin takes its on_cancel back before. A
-     * request that another node has forwarded goes no further: STATE.
+     * Has another node answer a request: it comes there with its user, method, path and body,
+     * without its query and headers, and what is answered, streamed as well, goes to the client.
+     * When this returns BERTH_OK the request is the host's until fn is called, which may be before
+     * it returns where the client has left. When it fails the request stays the plugin's.
+     * The plugin takes its on_cancel back before. STATE, whatever node is named: a request that
+     * came from another node, which goes no further; one that is forwarded already; a call that
+     * is not on the request's loop. NOT_FOUND: a node that does not exist, and this node itself.
      * @thread loop
      * @state SERVING DRAINING
      * @owner consumes the request, unless fn gives it back; borrows user until fn was called
