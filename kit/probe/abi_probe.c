@@ -4,7 +4,7 @@
  */
 #include "kit/probe/probe.h"
 
-#include <berth/identity.h>
+#include <berth/secrets.h>
 
 #define LIMIT_DEFAULT "5"
 
@@ -20,6 +20,31 @@ struct loop *probe_own_loop(struct probe *p) {
     return found;
 }
 
+struct kept {
+    struct kept *next;
+    max_align_t memory[];
+};
+
+void *probe_keep(struct probe *p, size_t size) {
+    struct kept *kept = calloc(1, sizeof *kept + size);
+    if (!kept) {
+        return NULL;
+    }
+    (void)pthread_mutex_lock(&p->lock);
+    kept->next = p->kept;
+    p->kept = kept;
+    (void)pthread_mutex_unlock(&p->lock);
+    return kept->memory;
+}
+
+static void free_kept(struct probe *p) {
+    while (p->kept) {
+        struct kept *next = p->kept->next;
+        free(p->kept);
+        p->kept = next;
+    }
+}
+
 static void enter(struct probe *p, const char *call, uint32_t from, uint32_t to) {
     probe_expect(p, CHECK_ORDER, p->state == from, "%s came in state %" PRIu32 ", not in %" PRIu32,
                  call, p->state, from);
@@ -27,22 +52,27 @@ static void enter(struct probe *p, const char *call, uint32_t from, uint32_t to)
     p->state = to;
 }
 
-/* X(member of struct probe, id, how it is needed) */
+/* X(member of struct probe, id, how it is needed, the group of checks that needs it or NULL) */
 #define CAPABILITIES(X)                                                                            \
-    X(routes, BERTH_ROUTES_ID, REQUIRED)                                                           \
-    X(settings, BERTH_SETTINGS_ID, OPTIONAL)                                                       \
-    X(store, BERTH_STORE_ID, OPTIONAL)                                                             \
-    X(loop, BERTH_LOOP_ID, OPTIONAL)                                                               \
-    X(worker, BERTH_WORKER_ID, OPTIONAL)                                                           \
-    X(log, BERTH_LOG_ID, OPTIONAL)
+    X(routes, BERTH_ROUTES_ID, REQUIRED, NULL)                                                     \
+    X(settings, BERTH_SETTINGS_ID, OPTIONAL, "settings.")                                          \
+    X(store, BERTH_STORE_ID, OPTIONAL, "store.")                                                   \
+    X(loop, BERTH_LOOP_ID, OPTIONAL, NULL)                                                         \
+    X(worker, BERTH_WORKER_ID, OPTIONAL, NULL)                                                     \
+    X(log, BERTH_LOG_ID, OPTIONAL, NULL)                                                           \
+    X(identity, BERTH_IDENTITY_ID, OPTIONAL, NULL)                                                 \
+    X(nodes, BERTH_NODES_ID, OPTIONAL, NULL)                                                       \
+    X(peers, BERTH_PEERS_ID, OPTIONAL, "peers.")
 
 static const struct {
     struct berth_str id;
     size_t size;
     size_t place;
+    const char *group;
 } wanted[] = {
-#define WANTED_ROW(member, name, need)                                                             \
-    {BERTH_STR_INIT(name), sizeof(struct berth_##member##_v1), offsetof(struct probe, member)},
+#define WANTED_ROW(member, name, need, group)                                                      \
+    {BERTH_STR_INIT(name), sizeof(struct berth_##member##_v1), offsetof(struct probe, member),     \
+     group},
     CAPABILITIES(WANTED_ROW)
 #undef WANTED_ROW
 };
@@ -64,7 +94,13 @@ static void get_tables(struct probe *p, const struct berth_host *host) {
         struct berth_error error = {.size = sizeof error};
         const void *table = NULL;
         if (host->get_capability(host, wanted[i].id, &table, &error)) {
-            continue; /* a host need not have all of them */
+            char reason[64]; /* a host need not have all of them */
+            (void)snprintf(reason, sizeof reason, "the host does not grant [%.*s]",
+                           (int)wanted[i].id.len, wanted[i].id.ptr);
+            if (wanted[i].group) {
+                probe_skip(p, wanted[i].group, reason);
+            }
+            continue;
         }
         probe_expect(p, CHECK_TABLES,
                      probe_rest_is_zero(table, wanted[i].size) &&
@@ -77,7 +113,7 @@ static void get_tables(struct probe *p, const struct berth_host *host) {
 static void try_unknown(struct probe *p, const struct berth_host *host) {
     static const struct berth_str ids[] = {BERTH_STR_INIT("berth.nothing/1"), BERTH_STR_INIT(""),
                                            BERTH_STR_INIT("berth.routes/9"),
-                                           BERTH_STR_INIT(BERTH_IDENTITY_ID)};
+                                           BERTH_STR_INIT(BERTH_SECRETS_ID)};
     for (size_t i = 0; i < sizeof ids / sizeof ids[0]; i++) {
         struct berth_error error = {.size = sizeof error};
         const void *table = NULL;
@@ -133,15 +169,28 @@ static int32_t add_routes(struct probe *p, struct berth_error *error) {
         uint32_t kind;
         uint32_t body;
         berth_route_fn handle;
+        struct berth_str permission;
     } rows[] = {
-#define ROW(method, path, kind, body, handle)                                                      \
-    {BERTH_STR_INIT(#method), BERTH_STR_INIT(PROBE_BASE path), BERTH_ROUTE_##kind,                 \
-     BERTH_BODY_##body, handle}
-        ROW(GET, "/report", LOOP, NONE, probe_get_report),
-        ROW(GET, "/word/{word}", LOOP, NONE, probe_get_word),
-        ROW(POST, "/work", WORKER, ALLOWED, probe_post_work),
-        ROW(POST, "/hold", LOOP, ALLOWED, probe_post_hold),
-        ROW(GET, "/stream", LOOP, NONE, probe_get_stream),
+#define ROW(method, path, kind, body, handle, permission)                                          \
+    {BERTH_STR_INIT(#method),                                                                      \
+     BERTH_STR_INIT(PROBE_BASE path),                                                              \
+     BERTH_ROUTE_##kind,                                                                           \
+     BERTH_BODY_##body,                                                                            \
+     handle,                                                                                       \
+     permission}
+#define OPEN {NULL, 0}
+#define INTERNAL BERTH_STR_INIT(BERTH_INTERNAL "abi_probe")
+        ROW(GET, "/report", LOOP, NONE, probe_get_report, OPEN),
+        ROW(GET, "/word/{word}", LOOP, NONE, probe_get_word, OPEN),
+        ROW(POST, "/work", WORKER, ALLOWED, probe_post_work, OPEN),
+        ROW(POST, "/hold", LOOP, ALLOWED, probe_post_hold, OPEN),
+        ROW(GET, "/stream", LOOP, NONE, probe_get_stream, OPEN),
+        ROW(POST, "/peers", WORKER, ALLOWED, probe_post_peers, OPEN),
+        ROW(POST, "/inside", WORKER, ALLOWED, probe_post_inside, INTERNAL),
+        ROW(POST, "/silent", LOOP, ALLOWED, probe_post_silent, INTERNAL),
+        ROW(POST, "/forward/{word}/{user}/{node}", LOOP, ALLOWED, probe_post_forward, OPEN),
+#undef INTERNAL
+#undef OPEN
 #undef ROW
     };
     int32_t code = BERTH_OK;
@@ -152,6 +201,7 @@ static int32_t add_routes(struct probe *p, struct berth_error *error) {
                                           .query_count = 1,
                                           .method = rows[i].method,
                                           .path = rows[i].path,
+                                          .permission = rows[i].permission,
                                           .query = query,
                                           .handle = rows[i].handle,
                                           .user = p};
@@ -184,6 +234,7 @@ static int32_t start(void *user, struct berth_error *error) {
     const struct berth_index index = {
         .size = sizeof index, .name = PROBE_INDEX, .mapping = BERTH_STR("{\"properties\":{}}")};
     enter(p, "start", BERTH_STATE_CREATED, BERTH_STATE_STARTED);
+    probe_ask_refused(p, CHECK_PEERS_BLOCKING, "before the plugin is started");
     int32_t code = add_routes(p, error);
     if (p->settings && !code) {
         code = p->settings->declare(p->host, &setting, 1, error);
@@ -275,6 +326,7 @@ static void destroy(void *user) {
     uint32_t from = p->state == BERTH_STATE_CREATED ? BERTH_STATE_CREATED : BERTH_STATE_STOPPED;
     enter(p, "destroy", from, BERTH_STATE_DESTROYED);
     probe_log(p);
+    free_kept(p);
     (void)pthread_mutex_destroy(&p->lock);
     free(p);
 }
@@ -292,7 +344,7 @@ static const struct berth_lifecycle lifecycle = {
 };
 
 static const struct berth_capability_need needs[] = {
-#define NEED_ROW(member, name, need) {BERTH_STR_INIT(name), BERTH_NEED_##need, 0},
+#define NEED_ROW(member, name, need, group) {BERTH_STR_INIT(name), BERTH_NEED_##need, 0},
     CAPABILITIES(NEED_ROW)
 #undef NEED_ROW
 };

@@ -11,8 +11,11 @@
 #ifndef KIT_PROBE_PROBE_H
 #define KIT_PROBE_PROBE_H
 
+#include <berth/identity.h>
 #include <berth/log.h>
 #include <berth/loop.h>
+#include <berth/nodes.h>
+#include <berth/peers.h>
 #include <berth/plugin.h>
 #include <berth/routes.h>
 #include <berth/settings.h>
@@ -63,7 +66,27 @@
     X(CAS, "store.compare_and_set", "a write on another state than the one named is a CONFLICT")   \
     X(ALL_OR_NONE, "store.all_or_none", "of several writes all are made, or none")                 \
     X(GET, "store.get", "what was written is read as it was written")                              \
-    X(WATCH, "store.watch", "each write is told, in order")
+    X(WATCH, "store.watch", "each write is told, in order")                                        \
+    X(PEERS_REFUSED, "peers.refused",                                                              \
+      "too many questions, one that is not whole, no fn: INVALID, none is answered")               \
+    X(PEERS_BLOCKING, "peers.blocking",                                                            \
+      "ask is refused on a loop, and before the plugin is started")                                \
+    X(PEERS_NOBODY, "peers.nobody", "a node that does not exist answers with status 0, and why")   \
+    X(PEERS_ONCE, "peers.once",                                                                    \
+      "each question is answered once, on the thread that asks, before ask returns")               \
+    X(PEERS_TIME_OUT, "peers.time_out",                                                            \
+      "ask waits for the time-out, no longer, and tells who did not answer")                       \
+    X(PEERS_ANSWER, "peers.answer", "what another node answers comes with its status and body")    \
+    X(PEERS_INTERNAL, "peers.internal", "a route for nodes alone is called by nodes alone")        \
+    X(PEERS_CIRCLE, "peers.circle", "the handler of a route for nodes alone asks nobody")          \
+    X(FORWARD_NOBODY, "peers.forward_nobody",                                                      \
+      "to a node that does not exist: NOT_FOUND, and it stays the plugin's")                       \
+    X(FORWARD_THREAD, "peers.forward_thread", "forward is refused off the loop of the request")    \
+    X(FORWARD_TWICE, "peers.forward_twice", "what is forwarded already is not forwarded again")    \
+    X(FORWARD_SAME, "peers.forward_same", "it arrives with its method, path, body and user")       \
+    X(FORWARD_END, "peers.forward_end",                                                            \
+      "its end is told once, on the loop of the request, with BERTH_OK")                           \
+    X(FORWARD_ONCE, "peers.forward_once", "what another node forwards goes no further")
 
 enum check {
 #define CHECK_NUMBER(name, id, text) CHECK_##name,
@@ -75,7 +98,7 @@ enum check {
 struct outcome {
     uint32_t tried;
     uint32_t failed;
-    char reason[160]; /* of the first failure */
+    char reason[160]; /* of the first failure; before it is tried, why it is not */
 };
 
 struct loop {
@@ -94,6 +117,9 @@ struct probe {
     const struct berth_loop_v1 *loop;
     const struct berth_worker_v1 *worker;
     const struct berth_log_v1 *log;
+    const struct berth_identity_v1 *identity;
+    const struct berth_nodes_v1 *nodes;
+    const struct berth_peers_v1 *peers;
     pthread_mutex_t lock; /* guards the rest */
     struct outcome outcomes[CHECK_COUNT];
     uint32_t state; /* as the lifecycle table has it */
@@ -106,6 +132,18 @@ struct probe {
     uint32_t replied; /* with a release */
     uint64_t changes_told;
     uint64_t last_seq_no;
+    struct kept *kept;
+};
+
+#define PROBE_ID_MAX 64u
+#define PROBE_OTHERS_MAX 16u
+#define PROBE_NOBODY BERTH_STR("abi_probe_nobody") /* the id of no node */
+
+/* The nodes' ids, with an end; own is empty where the host tells of none. */
+struct node_list {
+    uint32_t count;
+    char own[PROBE_ID_MAX];
+    char others[PROBE_OTHERS_MAX][PROBE_ID_MAX];
 };
 
 /* ---- report.c ---- */
@@ -115,6 +153,8 @@ __attribute__((format(printf, 4, 5))) void probe_expect(struct probe *p, enum ch
                                                         const char *format, ...);
 void probe_get_report(void *user, struct berth_request *request,
                       const struct berth_request_view *view);
+/* Says why the checks of a group are not tried; those that were stay as they are. */
+void probe_skip(struct probe *p, const char *group, const char *reason);
 /* What failed goes into the log. */
 void probe_log(struct probe *p);
 
@@ -128,6 +168,8 @@ void probe_answer(struct probe *p, struct berth_request *request, const char *te
 
 /* The loop of the calling thread; NULL: it is none. */
 struct loop *probe_own_loop(struct probe *p);
+/* Zeroed memory until the probe is destroyed; NULL: there is none. Any thread. */
+void *probe_keep(struct probe *p, size_t size);
 /* A route that is there already. */
 const struct berth_route *probe_route(struct probe *p, struct berth_route *out);
 
@@ -141,6 +183,14 @@ void probe_post_hold(void *user, struct berth_request *request,
                      const struct berth_request_view *view);
 void probe_get_stream(void *user, struct berth_request *request,
                       const struct berth_request_view *view);
+void probe_post_peers(void *user, struct berth_request *request,
+                      const struct berth_request_view *view);
+void probe_post_inside(void *user, struct berth_request *request,
+                       const struct berth_request_view *view);
+void probe_post_silent(void *user, struct berth_request *request,
+                       const struct berth_request_view *view);
+void probe_post_forward(void *user, struct berth_request *request,
+                        const struct berth_request_view *view);
 void probe_timer_fired(void *user);
 int32_t probe_validate(void *user, const struct berth_settings_view *view,
                        struct berth_error *error);
@@ -151,5 +201,10 @@ void probe_seen(void *user, const struct berth_change *changes, uint32_t count);
 
 /* On a worker. */
 void probe_try_store(struct probe *p);
+/* Where asking is to be refused, and where that is, for the reason. */
+void probe_ask_refused(struct probe *p, enum check check, const char *where);
+/* On a worker. The request stays the caller's. */
+void probe_forward_refused(struct probe *p, struct berth_request *request);
+void probe_read_nodes(struct probe *p, struct node_list *out_list);
 
 #endif

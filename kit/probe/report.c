@@ -20,12 +20,25 @@ static const struct {
 void probe_expect(struct probe *p, enum check check, int ok, const char *format, ...) {
     (void)pthread_mutex_lock(&p->lock);
     struct outcome *o = &p->outcomes[check];
-    o->tried++;
+    if (o->tried++ == 0) {
+        o->reason[0] = '\0';
+    }
     if (!ok && o->failed++ == 0) {
         va_list args;
         va_start(args, format);
         (void)vsnprintf(o->reason, sizeof o->reason, format, args);
         va_end(args);
+    }
+    (void)pthread_mutex_unlock(&p->lock);
+}
+
+void probe_skip(struct probe *p, const char *group, const char *reason) {
+    (void)pthread_mutex_lock(&p->lock);
+    for (uint32_t i = 0; i < CHECK_COUNT; i++) {
+        struct outcome *o = &p->outcomes[i];
+        if (!o->tried && strncmp(checks[i].id, group, strlen(group)) == 0) {
+            (void)snprintf(o->reason, sizeof o->reason, "%s", reason);
+        }
     }
     (void)pthread_mutex_unlock(&p->lock);
 }

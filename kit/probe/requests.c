@@ -31,6 +31,7 @@ static void try_refusals(struct probe *p) {
         probe_expect(p, CHECK_BLOCKING, code == BERTH_E_STATE,
                      "loop.run_on_all gave %" PRId32 " on a loop", code);
     }
+    probe_ask_refused(p, CHECK_PEERS_BLOCKING, "on a loop");
 }
 
 /* ---- GET /_plugins/_abi_probe/word/{word}?loud=a%20b, with the header X-Probe: yes ---- */

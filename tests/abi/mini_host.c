@@ -1,39 +1,25 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A host from the headers alone: routes, settings and a log, two loops, requests that it makes
- * itself. It loads a plugin, asks abi_probe's routes, and prints the report.
+ * itself; with mini_peers.c it is one of two nodes. It loads a plugin, asks abi_probe's routes, and
+ * prints the report.
  *
  *   mini_host PLUGIN.so [FAULT]      FAULT: what it does wrong, to be seen by abi_probe
  */
+#include "mini_host.h"
+
 #include <berth/log.h>
 #include <berth/plugin.h>
-#include <berth/routes.h>
 #include <berth/settings.h>
 
 #include <dlfcn.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
 #define ROUTES_MAX 32
-#define LOOPS 2
 #define LIMIT_KEY "plugins.abi_probe.limit"
-
-struct loop {
-    pthread_t thread;
-    pthread_mutex_t lock;
-    pthread_cond_t changed;
-    void (*fn)(void *arg); /* NULL: nothing to do; under lock */
-    void *arg;
-    int ends;
-    void *context;
-};
-
-struct berth_request {
-    char text[65536]; /* the body of its reply */
-};
 
 struct berth_settings_view {
     int64_t limit;
@@ -43,9 +29,10 @@ static const char *fault = "";
 static const struct berth_plugin_descriptor *plugin;
 static void *instance;
 static uint32_t state = BERTH_STATE_LOADED;
-static struct loop loops[LOOPS];
+struct loop mini_loops[LOOPS];
 static struct berth_route routes[ROUTES_MAX];
 static char paths[ROUTES_MAX][128];
+static int are_internal[ROUTES_MAX];
 static uint32_t route_count;
 static struct {
     berth_settings_validate_fn validate;
@@ -55,11 +42,11 @@ static struct {
     struct berth_settings_view now;
 } settings;
 
-static int has(const char *name) {
+int mini_has(const char *name) {
     return strcmp(fault, name) == 0;
 }
 
-static int same(struct berth_str text, const char *wanted) {
+int mini_same(struct berth_str text, const char *wanted) {
     return text.len == strlen(wanted) && memcmp(text.ptr, wanted, text.len) == 0;
 }
 
@@ -81,8 +68,7 @@ static void *run_loop(void *arg) {
     return NULL;
 }
 
-/* Runs fn on a loop, and waits for it. */
-static void on_loop(struct loop *loop, void (*fn)(void *arg), void *arg) {
+void mini_on_loop(struct loop *loop, void (*fn)(void *arg), void *arg) {
     (void)pthread_mutex_lock(&loop->lock);
     loop->fn = fn;
     loop->arg = arg;
@@ -93,21 +79,30 @@ static void on_loop(struct loop *loop, void (*fn)(void *arg), void *arg) {
     (void)pthread_mutex_unlock(&loop->lock);
 }
 
+struct loop *mini_current(void) {
+    for (int i = 0; i < LOOPS; i++) {
+        if (pthread_equal(mini_loops[i].thread, pthread_self())) {
+            return &mini_loops[i];
+        }
+    }
+    return NULL;
+}
+
 static void open_loops(void) {
     for (int i = 0; i < LOOPS; i++) {
-        (void)pthread_mutex_init(&loops[i].lock, NULL);
-        (void)pthread_cond_init(&loops[i].changed, NULL);
-        (void)pthread_create(&loops[i].thread, NULL, run_loop, &loops[i]);
+        (void)pthread_mutex_init(&mini_loops[i].lock, NULL);
+        (void)pthread_cond_init(&mini_loops[i].changed, NULL);
+        (void)pthread_create(&mini_loops[i].thread, NULL, run_loop, &mini_loops[i]);
     }
 }
 
 static void close_loops(void) {
     for (int i = 0; i < LOOPS; i++) {
-        (void)pthread_mutex_lock(&loops[i].lock);
-        loops[i].ends = 1;
-        (void)pthread_cond_broadcast(&loops[i].changed);
-        (void)pthread_mutex_unlock(&loops[i].lock);
-        (void)pthread_join(loops[i].thread, NULL);
+        (void)pthread_mutex_lock(&mini_loops[i].lock);
+        mini_loops[i].ends = 1;
+        (void)pthread_cond_broadcast(&mini_loops[i].changed);
+        (void)pthread_mutex_unlock(&mini_loops[i].lock);
+        (void)pthread_join(mini_loops[i].thread, NULL);
     }
 }
 
@@ -117,20 +112,23 @@ static int32_t add(const struct berth_host *host, const struct berth_route *rout
                    struct berth_error *error) {
     (void)host;
     (void)error;
-    if (state != BERTH_STATE_CREATED && !has("adds_late")) {
+    if (state != BERTH_STATE_CREATED && !mini_has("adds_late")) {
         return BERTH_E_STATE;
     }
-    if ((route->size < sizeof *route && !has("any_size")) || route_count == ROUTES_MAX ||
+    if ((route->size < sizeof *route && !mini_has("any_size")) || route_count == ROUTES_MAX ||
         route->path.len >= sizeof paths[0]) {
         return BERTH_E_INVALID;
     }
     for (uint32_t i = 0; i < route_count; i++) {
-        if (same(route->path, paths[i]) && !has("adds_twice")) {
+        if (mini_same(route->path, paths[i]) && !mini_has("adds_twice")) {
             return BERTH_E_EXISTS;
         }
     }
     memcpy(paths[route_count], route->path.ptr, route->path.len);
-    routes[route_count++] = *route; /* its texts but for the path are not read again */
+    are_internal[route_count] =
+        route->permission.len > strlen(BERTH_INTERNAL) &&
+        memcmp(route->permission.ptr, BERTH_INTERNAL, strlen(BERTH_INTERNAL)) == 0;
+    routes[route_count++] = *route; /* its other texts are not read again */
     return BERTH_OK;
 }
 
@@ -138,7 +136,7 @@ static int32_t query(struct berth_request *request, struct berth_str name,
                      struct berth_str *out_value) {
     (void)request;
     *out_value = BERTH_STR("a b");
-    return same(name, "loud") ? BERTH_OK : BERTH_E_NOT_FOUND;
+    return mini_same(name, "loud") ? BERTH_OK : BERTH_E_NOT_FOUND;
 }
 
 static int32_t header(struct berth_request *request, struct berth_str name,
@@ -150,6 +148,10 @@ static int32_t header(struct berth_request *request, struct berth_str name,
 
 static int32_t reply(struct berth_request *request, const struct berth_reply *reply) {
     size_t at = 0;
+    if (request->status) {
+        return BERTH_E_STATE;
+    }
+    request->status = reply->status;
     for (uint32_t i = 0; i < reply->part_count; i++) {
         size_t len = (size_t)reply->parts[i].len;
         if (at + len < sizeof request->text) {
@@ -157,20 +159,27 @@ static int32_t reply(struct berth_request *request, const struct berth_reply *re
             at += len;
         }
     }
-    if (reply->release && !has("never_releases")) {
+    if (reply->release && !mini_has("never_releases")) {
         reply->release(reply->owner);
     }
     return BERTH_OK;
 }
 
 static int32_t reply_error(struct berth_request *request, const struct berth_error *error) {
+    request->status = 500;
     (void)snprintf(request->text, sizeof request->text, "%s", error->message);
     return BERTH_OK;
 }
 
 static int32_t on_cancel(struct berth_request *request, berth_request_fn fn, void *user) {
+    request->on_cancel = fn;
+    request->cancel_user = user;
+    return BERTH_OK;
+}
+
+static int32_t stream_on_writable(struct berth_request *request, berth_request_fn fn, void *user) {
     (void)request, (void)fn, (void)user;
-    return BERTH_OK; /* no client of this host ever leaves */
+    return BERTH_E_STATE;
 }
 
 static int32_t stream_open(struct berth_request *request, const struct berth_reply *reply) {
@@ -198,7 +207,7 @@ static struct berth_routes_v1 routes_v1 = {.size = sizeof routes_v1,
                                            .on_cancel = on_cancel,
                                            .stream_open = stream_open,
                                            .stream_write = stream_write,
-                                           .stream_on_writable = on_cancel,
+                                           .stream_on_writable = stream_on_writable,
                                            .stream_close = stream_close};
 
 /* ---- berth.settings/1: of one setting, a number ---- */
@@ -229,13 +238,13 @@ static int32_t observe(const struct berth_host *host, berth_settings_validate_fn
 static int32_t get_int(const struct berth_settings_view *view, struct berth_str key,
                        int64_t *out_value) {
     *out_value = view->limit;
-    return same(key, LIMIT_KEY) ? BERTH_OK : BERTH_E_NOT_FOUND;
+    return mini_same(key, LIMIT_KEY) ? BERTH_OK : BERTH_E_NOT_FOUND;
 }
 
 static int32_t get_float(const struct berth_settings_view *view, struct berth_str key,
                          double *out_value) {
     *out_value = (double)view->limit;
-    return same(key, LIMIT_KEY) ? BERTH_OK : BERTH_E_NOT_FOUND;
+    return mini_same(key, LIMIT_KEY) ? BERTH_OK : BERTH_E_NOT_FOUND;
 }
 
 static int32_t get_text(const struct berth_settings_view *view, struct berth_str key,
@@ -268,13 +277,13 @@ static void change(int64_t limit) {
     struct berth_settings_view proposed = {limit};
     struct berth_error error = {.size = sizeof error};
     int within = (double)limit >= settings.declared.min && (double)limit <= settings.declared.max;
-    if ((!within && !has("no_bounds")) ||
-        (!has("unvalidated") && settings.validate(settings.user, &proposed, &error))) {
+    if ((!within && !mini_has("no_bounds")) ||
+        (!mini_has("unvalidated") && settings.validate(settings.user, &proposed, &error))) {
         return;
     }
     settings.now = proposed;
-    if (has("feed_on_loop")) {
-        on_loop(&loops[0], tell, NULL);
+    if (mini_has("feed_on_loop")) {
+        mini_on_loop(&mini_loops[0], tell, NULL);
     } else {
         tell(NULL);
     }
@@ -305,11 +314,17 @@ static int32_t get_capability(const struct berth_host *host, struct berth_str id
                    {NULL, NULL}};
     (void)host;
     for (int i = 0; granted[i].id; i++) {
-        if (same(id, granted[i].id) || (has("grants_all") && id.len && !strchr(id.ptr, '/')) ||
-            (has("grants_all") && same(id, "berth.routes/9"))) {
+        if (mini_same(id, granted[i].id) ||
+            (mini_has("grants_all") && id.len && !strchr(id.ptr, '/')) ||
+            (mini_has("grants_all") && mini_same(id, "berth.routes/9"))) {
             *out_table = granted[i].table;
             return BERTH_OK;
         }
+    }
+    const void *table = mini_peers_table(id);
+    if (table) {
+        *out_table = table;
+        return BERTH_OK;
     }
     (void)snprintf(error->message, sizeof error->message, "there is no [%.*s]", (int)id.len,
                    id.ptr);
@@ -329,7 +344,7 @@ static struct {
 static void start_loop(void *arg) {
     struct loop *loop = arg;
     struct berth_error error = {.size = sizeof error};
-    uint32_t index = has("loops_twice") ? 0 : (uint32_t)(loop - loops);
+    uint32_t index = mini_has("loops_twice") ? 0 : (uint32_t)(loop - mini_loops);
     if (plugin->lifecycle->loop_start(instance, index, &loop->context, &error)) {
         abort();
     }
@@ -337,7 +352,7 @@ static void start_loop(void *arg) {
 
 static void stop_loop(void *arg) {
     struct loop *loop = arg;
-    plugin->lifecycle->loop_stop(instance, (uint32_t)(loop - loops), loop->context);
+    plugin->lifecycle->loop_stop(instance, (uint32_t)(loop - mini_loops), loop->context);
 }
 
 static void serve(void *arg) {
@@ -354,22 +369,22 @@ static int32_t go_up(void) {
     if (code) {
         return code;
     }
-    if (!has("values_late")) {
+    if (!mini_has("values_late")) {
         tell(NULL);
     }
-    if (has("serve_first")) {
+    if (mini_has("serve_first")) {
         serve(NULL);
     }
     for (int i = 0; i < LOOPS; i++) {
-        on_loop(&loops[i], start_loop, &loops[i]);
+        mini_on_loop(&mini_loops[i], start_loop, &mini_loops[i]);
     }
-    if (has("values_late")) {
+    if (mini_has("values_late")) {
         tell(NULL);
     }
     state = BERTH_STATE_SERVING;
-    if (has("on_loop")) {
-        on_loop(&loops[0], serve, NULL);
-    } else if (!has("serve_first")) {
+    if (mini_has("on_loop")) {
+        mini_on_loop(&mini_loops[0], serve, NULL);
+    } else if (!mini_has("serve_first")) {
         serve(NULL);
     }
     return BERTH_OK;
@@ -379,7 +394,7 @@ static void go_down(void) {
     state = BERTH_STATE_DRAINING;
     plugin->lifecycle->drain(instance);
     for (int i = 0; i < LOOPS; i++) {
-        on_loop(&loops[i], stop_loop, &loops[i]);
+        mini_on_loop(&mini_loops[i], stop_loop, &mini_loops[i]);
     }
     plugin->lifecycle->stop(instance);
     state = BERTH_STATE_STOPPED;
@@ -388,45 +403,80 @@ static void go_down(void) {
 
 /* ---- requests ---- */
 
-struct call {
+int mini_is_started(void) {
+    return state > BERTH_STATE_CREATED;
+}
+
+struct handling {
     const struct berth_route *route;
     struct berth_request *request;
     struct berth_request_view view;
 };
 
 static void handle(void *arg) {
-    struct call *call = arg;
-    call->route->handle(call->route->user, call->request, &call->view);
+    struct handling *handling = arg;
+    handling->route->handle(handling->route->user, handling->request, &handling->view);
 }
 
-/* pattern: the route's path; path: as it was sent. */
-static void ask(const char *pattern, const char *method, const char *path, const char *body,
-                struct berth_request *request) {
-    static const struct berth_str param = BERTH_STR_INIT("a/b");
-    int is_param = strchr(pattern, '{') != NULL;
-    for (uint32_t i = 0; i < route_count; i++) {
-        if (strcmp(paths[i], pattern) != 0) {
-            continue;
-        }
-        struct call call = {.route = &routes[i],
-                            .request = request,
-                            .view = {.size = sizeof call.view,
-                                     .method = {method, strlen(method)},
-                                     .path = {path, strlen(path)},
-                                     .body = {body, body ? strlen(body) : 0},
-                                     .params = &param,
-                                     .param_count = is_param ? 1 : 0,
-                                     .received_ns = 1}};
-        memset(request, 0, sizeof *request);
-        if (routes[i].kind == BERTH_ROUTE_LOOP) {
-            call.view.loop_context = has("wrong_context") ? NULL : loops[0].context;
-            on_loop(&loops[0], handle, &call);
-        } else {
-            handle(&call);
-        }
-        return;
+int mini_handle(struct berth_request *request) {
+    const struct mini_call *call = &request->call;
+    uint32_t at = 0;
+    while (at < route_count && strcmp(paths[at], call->pattern) != 0) {
+        at++;
     }
+    if (at == route_count) {
+        return 0;
+    }
+    if (are_internal[at] && !request->is_from_node && !mini_has("opens_internal")) {
+        request->status = 403;
+        return 1;
+    }
+    struct handling handling = {.route = &routes[at],
+                                .request = request,
+                                .view = {.size = sizeof handling.view,
+                                         .loop = request->loop,
+                                         .method = {call->method, strlen(call->method)},
+                                         .path = {call->path, strlen(call->path)},
+                                         .body = call->body,
+                                         .params = call->params,
+                                         .param_count = call->param_count,
+                                         .received_ns = 1}};
+    if (routes[at].kind == BERTH_ROUTE_LOOP) {
+        struct loop *loop = &mini_loops[request->loop];
+        handling.view.loop_context = mini_has("wrong_context") ? NULL : loop->context;
+        mini_on_loop(loop, handle, &handling);
+    } else {
+        handle(&handling);
+    }
+    return 1;
 }
+
+/* A client's request. */
+static void ask(const struct mini_call *call, struct berth_request *request) {
+    memset(request, 0, sizeof *request);
+    request->call = *call;
+    request->user = "alice";
+    (void)mini_handle(request);
+    mini_peers_finish(request);
+}
+
+static void post(const char *pattern, const char *path, const char *body, const char *node) {
+    static struct berth_request request;
+    const struct berth_str params[] = {
+        BERTH_STR_INIT("a/b"), BERTH_STR_INIT("alice"), {node, strlen(node)}};
+    const struct mini_call call = {pattern, "POST", path, {body, strlen(body)}, params, 3};
+    ask(&call, &request);
+}
+
+static void get(const char *pattern, const char *path, struct berth_request *request) {
+    const struct berth_str param = BERTH_STR_INIT("a/b");
+    int is_param = strchr(pattern, '{') != NULL;
+    const struct mini_call call = {pattern, "GET", path, {NULL, 0}, &param, is_param ? 1 : 0};
+    ask(&call, request);
+}
+
+#define BASE "/_plugins/_abi_probe"
+#define FORWARD BASE "/forward/{word}/{user}/{node}"
 
 int main(int argc, char **argv) {
     static struct berth_request request;
@@ -437,32 +487,35 @@ int main(int argc, char **argv) {
         return 2;
     }
     fault = argc > 2 ? argv[2] : "";
-    if (has("short_host")) {
+    if (mini_has("short_host")) {
         face.known.size -= 8;
     }
-    if (has("tail")) {
+    if (mini_has("tail")) {
         face.known.size += 8;
         face.tail = 1;
     }
-    if (has("old_major")) {
+    if (mini_has("old_major")) {
         face.known.abi_major = 0;
     }
-    if (has("holes")) {
+    if (mini_has("holes")) {
         routes_v1.stream_close = NULL;
     }
     open_loops();
     if (go_up()) {
         return 1;
     }
-    const char *word =
-        has("wrong_path") ? "/_plugins/_abi_probe/word/a/b" : "/_plugins/_abi_probe/word/a%2Fb";
-    ask("/_plugins/_abi_probe/word/{word}", "GET", word, NULL, &request);
-    ask("/_plugins/_abi_probe/work", "POST", "/_plugins/_abi_probe/work", "{\"a\":1}", &request);
+    get(BASE "/word/{word}", mini_has("wrong_path") ? BASE "/word/a/b" : BASE "/word/a%2Fb",
+        &request);
+    post(BASE "/work", BASE "/work", "{\"a\":1}", "");
+    post(BASE "/peers", BASE "/peers", "{}", "");
+    post(BASE "/inside", BASE "/inside", "{\"client\":true}", "");
+    post(FORWARD, BASE "/forward/a%2Fb/alice/" SECOND_NODE, "{\"a\":1}", SECOND_NODE);
+    post(FORWARD, BASE "/forward/a%2Fb/alice/-", "{\"a\":1}", "-");
     const int64_t limits[] = {7, 13, 101, 0};
     for (size_t i = 0; i < sizeof limits / sizeof limits[0]; i++) {
         change(limits[i]);
     }
-    ask("/_plugins/_abi_probe/report", "GET", "/_plugins/_abi_probe/report", NULL, &request);
+    get(BASE "/report", BASE "/report", &request);
     (void)puts(request.text);
     go_down();
     close_loops();

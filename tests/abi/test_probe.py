@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""abi_probe.so, which checks the host that it is loaded into: in Berth, and in a host of 300 lines."""
+"""abi_probe.so, which checks the host that it is loaded into: in Berth, and in a small host of its own."""
 import json
 import socket
 import subprocess
@@ -7,28 +7,17 @@ import threading
 
 import pytest
 from berth_process import BUILD
+from probes import BASE, PROBE, drive_peers, faults, reasons, report_of, results
 from waiting import eventually
 from wire import Wire, request
 
-PROBE = BUILD / "abi_probe.so"
 MINI_HOST = BUILD / "tests" / "abi" / "mini_host"
-BASE = "/_plugins/_abi_probe"
 STREAM_BYTES = 256 * 65536
 # What needs capabilities that the small host has not.
-NOT_IN_MINI = ("store.", "threads.post", "threads.timer", "streams.", "refusals.blocking", "requests.")
-
-
-def report_of(berth):
-    with Wire(berth) as wire:
-        return wire.ask("GET", f"{BASE}/report").json()
-
-
-def results(report):
-    return {check["name"]: check["result"] for check in report["checks"]}
-
-
-def faults(report):
-    return {check["name"]: check["reason"] for check in report["checks"] if check["result"] == "failed"}
+NOT_IN_MINI = ("store.", "threads.post", "threads.timer", "streams.", "refusals.blocking")
+# What needs another node.
+OF_CLUSTERS = {"peers." + name for name in ("time_out", "answer", "internal", "circle", "forward_twice", "forward_same",
+                                            "forward_end", "forward_once")}
 
 
 def leave_early(berth):
@@ -62,6 +51,7 @@ def drive(berth):
             assert word.json() == {"word": True}
         assert wire.ask("POST", f"{BASE}/work", b'{"a":1}').json() == {"work": True}
         assert [set_limit(wire, value) for value in (7, 13, 101, 0)] == [200, 400, 400, 200]
+        drive_peers(wire)
     leave_early(berth)
     read_slowly(berth)
 
@@ -73,9 +63,10 @@ def host(start_berth):
 
 def test_berth(host):
     drive(host)
-    report = eventually(lambda: report_of(host), lambda now: now["untried"] == 0)
+    report = eventually(lambda: report_of(host), lambda now: now["untried"] == len(OF_CLUSTERS))
     assert faults(report) == {}
-    assert report["ok"] == len(report["checks"]) >= 30
+    assert reasons(report, "untried") == dict.fromkeys(OF_CLUSTERS, "it is told of no other node")
+    assert report["ok"] == len(report["checks"]) - len(OF_CLUSTERS) >= 36
     with Wire(host) as wire:
         assert wire.ask("POST", "/_berth/plugins/abi_probe/_reload").status == 200
     assert report_of(host)["failed"] == 0
@@ -95,14 +86,29 @@ def test_berth_under_load(host):
     assert set(found) <= {"settings.two_phases", "store.compare_and_set", "store.get", "store.all_or_none"}, found
 
 
+def mini_report(*fault):
+    done = subprocess.run([MINI_HOST, PROBE, *fault], capture_output=True, text=True, check=False, timeout=60)
+    return json.loads(done.stdout), done
+
+
 def test_a_host_from_the_headers_alone():
-    done = subprocess.run([MINI_HOST, PROBE], capture_output=True, text=True, check=False, timeout=60)
+    report, done = mini_report()
     assert done.returncode == 0, done.stdout + done.stderr
-    report = json.loads(done.stdout)
     assert faults(report) == {}
-    untried = {name for name, result in results(report).items() if result == "untried"}
+    untried = reasons(report, "untried")
     assert all(name.startswith(NOT_IN_MINI) for name in untried), untried
-    assert report["ok"] >= 15
+    assert report["ok"] >= 30
+
+
+def test_what_is_not_tried_says_why():
+    report, _ = mini_report("alone")
+    assert faults(report) == {}
+    assert {name for name in reasons(report, "untried") if name.startswith("peers.")} == OF_CLUSTERS
+    report, _ = mini_report("without_peers")
+    assert faults(report) == {}
+    said = {reason for name, reason in reasons(report, "untried").items() if name.startswith("peers.")}
+    assert said == {"the host does not grant [berth.peers/1]"}
+    assert not any(name.startswith("peers.") for name in reasons(report, "ok"))
 
 
 BAD = {  # what the small host does wrong, and who must see it
@@ -112,11 +118,26 @@ BAD = {  # what the small host does wrong, and who must see it
     "wrong_path": "routes.view", "never_releases": "routes.release", "adds_late": "refusals.late",
     "adds_twice": "refusals.twice", "any_size": "refusals.sizes", "unvalidated": "settings.two_phases",
     "no_bounds": "settings.bounds", "feed_on_loop": "threads.feed",
+    "takes_too_many": "peers.refused", "takes_any_question": "peers.refused", "asks_on_loop": "peers.blocking",
+    "asks_early": "peers.blocking", "answers_for_nobody": "peers.nobody", "no_reason": "peers.nobody",
+    "answers_none": "peers.once", "answers_twice": "peers.once", "answers_late": "peers.once",
+    "answers_on_loop": "peers.once", "wrong_number": "peers.once", "impatient": "peers.time_out",
+    "overflows": "peers.time_out", "wrong_answer": "peers.answer", "hides_status": "peers.answer",
+    "opens_internal": "peers.internal", "asks_in_circle": "peers.circle",
+    "forwards_to_nobody": "peers.forward_nobody", "keeps_request": "peers.forward_nobody",
+    "forwards_anywhere": "peers.forward_thread", "forwards_twice": "peers.forward_twice",
+    "changes_path": "peers.forward_same", "changes_body": "peers.forward_same", "forgets_user": "peers.forward_same",
+    "ends_twice": "peers.forward_end", "ends_elsewhere": "peers.forward_end", "ends_badly": "peers.forward_end",
+    "forwards_on": "peers.forward_once",
 }
 
 
 @pytest.mark.parametrize("fault", BAD)
 def test_a_bad_host_is_seen(fault):
-    done = subprocess.run([MINI_HOST, PROBE, fault], capture_output=True, text=True, check=False, timeout=60)
-    report = json.loads(done.stdout)
+    report, _ = mini_report(fault)
     assert BAD[fault] in faults(report), report
+
+
+def test_each_check_of_peers_is_failed_by_a_host():
+    names = {name for name in results(mini_report()[0]) if name.startswith("peers.")}
+    assert names == {name for name in BAD.values() if name.startswith("peers.")}
