@@ -153,7 +153,7 @@ bool peer_refusal_clock(const struct secrets *secrets, struct berth_str token,
             return false;
         }
     }
-    if (refusal.len || !base_str_is(pieces[0], "clock") || !base_str_i64(pieces[1], &time) ||
+    if (refusal.ptr || !base_str_is(pieces[0], "clock") || !base_str_i64(pieces[1], &time) ||
         pieces[2].len != HEX_SIZE || time < 0 || mac_clock(secrets, token, pieces[1], mac) ||
         CRYPTO_memcmp(mac, pieces[2].ptr, HEX_SIZE) != 0) {
         return false;
@@ -175,7 +175,7 @@ int32_t peer_token_check(const struct secrets *secrets, const struct peer_reques
             return deny(error, "has not four parts");
         }
     }
-    if (rest.len || !base_str_is(pieces[0], "v1") || !base_str_i64(pieces[1], &time) ||
+    if (rest.ptr || !base_str_is(pieces[0], "v1") || !base_str_i64(pieces[1], &time) || time < 0 ||
         pieces[3].len != HEX_SIZE) {
         return deny(error, "is not in the form of this version");
     }

@@ -115,8 +115,26 @@ static void no_byte_of_it_can_be_changed(void **state) {
     for (size_t len = 0; len < f->token.len; len++) {
         assert_int_equal(check(f, 0, &asked, base_str(f->token.ptr, len), &claims), BERTH_E_DENIED);
     }
-    base_buf_cstr(&f->token, " more");
-    assert_int_equal(check(f, 0, &asked, base_buf_view(&f->token), &claims), BERTH_E_DENIED);
+    static const char *const behind[] = {" ", "more"};
+    for (size_t i = 0; i < BASE_COUNT(behind); i++) {
+        base_buf_cstr(&f->token, behind[i]);
+        assert_int_equal(check(f, 0, &asked, base_buf_view(&f->token), &claims), BERTH_E_DENIED);
+    }
+}
+
+/* No clock is before 1970; what is that far away is not reckoned with. */
+static void a_time_that_is_none_is_refused(void **state) {
+    static const int64_t jumps[] = {INT64_MIN, INT64_MIN / 2};
+    struct fixture *f = *state;
+    struct peer_claims claims;
+    for (size_t i = 0; i < BASE_COUNT(jumps); i++) {
+        struct peer_sender sender = of_alice;
+        sender.ahead_ms = jumps[i];
+        base_buf_clear(&f->token);
+        assert_int_equal(peer_token_make(f->keys[0], &asked, &sender, &f->token), BERTH_OK);
+        assert_int_equal(check(f, 0, &asked, base_buf_view(&f->token), &claims), BERTH_E_DENIED);
+        assert_true(base_str_is(claims.refusal, "token"));
+    }
 }
 
 /* One of another time is refused with what the time is, from which a token can be made that holds.
@@ -139,6 +157,10 @@ static void clocks_that_differ_find_out(void **state) {
         assert_false(
             peer_refusal_clock(f->keys[1], base_buf_view(&f->token), claims.refusal, &ahead));
         assert_false(peer_refusal_clock(f->keys[0], BERTH_STR("v1 1 - 0"), claims.refusal, &ahead));
+        char longer[PEER_REFUSAL_MAX];
+        int len = snprintf(longer, sizeof longer, BASE_FMT " ", BASE_ARG(claims.refusal));
+        assert_false(peer_refusal_clock(f->keys[0], base_buf_view(&f->token),
+                                        base_str(longer, (size_t)len), &ahead));
         sender.ahead_ms = ahead;
         base_buf_clear(&f->token);
         assert_int_equal(peer_token_make(f->keys[0], &asked, &sender, &f->token), BERTH_OK);
@@ -183,6 +205,7 @@ int main(void) {
         WITH_KEYS(who_asks_is_told),
         WITH_KEYS(it_holds_for_its_request_alone),
         WITH_KEYS(no_byte_of_it_can_be_changed),
+        WITH_KEYS(a_time_that_is_none_is_refused),
         WITH_KEYS(clocks_that_differ_find_out),
         WITH_KEYS(other_refusals_tell_no_time),
         WITH_KEYS(survives_each_failed_allocation),
