@@ -116,11 +116,44 @@ static bool read_plugins(struct json_value list, struct base_arena *arena,
     return pairs != NULL;
 }
 
-/* What a later version says besides is of no concern; this much each one says. */
+/* Whether it holds strings alone; the names of an object's members are some. */
+static bool has_texts(struct json_value container) {
+    for (struct json_value v = json_first(container); json_present(v);
+         v = json_next(container, v)) {
+        if (!json_is(v, JSON_STRING)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool has_plugins(struct json_value list) {
+    for (struct json_value v = json_first(list); json_present(v); v = json_next(list, v)) {
+        if (!json_is(json_get(v, "name"), JSON_STRING) ||
+            !json_is(json_get(v, "version"), JSON_STRING)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool is_if_any(struct json_value value, enum json_type type) {
+    return !json_present(value) || json_is(value, type);
+}
+
+/*
+ * What a later version says besides is of no concern; this much each one says. All that is read
+ * has its type here, so that reading fails for lack of memory alone: a failure has the watch tell
+ * the same again, and a value that never reads would hold up all that comes behind it.
+ */
 static bool has_form(struct json_value said) {
+    struct json_value roles = json_get(said, "roles");
+    struct json_value attributes = json_get(said, "attributes");
+    struct json_value plugins = json_get(said, "plugins");
     return json_is(json_get(said, "name"), JSON_STRING) &&
-           json_is(json_get(said, "address"), JSON_STRING) &&
-           json_is(json_get(said, "roles"), JSON_ARRAY);
+           json_is(json_get(said, "address"), JSON_STRING) && json_is(roles, JSON_ARRAY) &&
+           has_texts(roles) && is_if_any(attributes, JSON_OBJECT) && has_texts(attributes) &&
+           is_if_any(plugins, JSON_ARRAY) && has_plugins(plugins);
 }
 
 static bool read_member(struct member *member, struct berth_str id, struct json_value said) {
@@ -129,7 +162,7 @@ static bool read_member(struct member *member, struct berth_str id, struct json_
     node->size = sizeof *node;
     node->id = base_arena_dup(&member->arena, id);
     (void)json_i64(json_get(said, "settings"), &settings);
-    member->settings = (uint64_t)settings;
+    member->settings = settings > 0 ? (uint64_t)settings : 0;
     return node->id.ptr && keep_string(json_get(said, "name"), &member->arena, &node->name) &&
            keep_string(json_get(said, "address"), &member->arena, &node->address) &&
            read_texts(json_get(said, "roles"), &member->arena, &node->roles, &node->role_count) &&

@@ -79,10 +79,17 @@ static void a_node_is_what_it_says(void **state) {
         pair_of((struct berth_str)KEY("b"), (struct berth_str)SAID("\"cluster_manager\"", "30"), 5);
     assert_int_equal(members_change(members, &later), BERTH_OK);
     assert_int_equal(elected(members, 3, 3), 'b');
+    /* It has none in force where what it says of them is no number. */
+    later.value = (struct berth_str)SAID("\"cluster_manager\"", "-1");
+    assert_int_equal(members_change(members, &later), BERTH_OK);
+    assert_int_equal(elected(members, 3, 0), 'b');
     members_clear(members);
     assert_int_equal(elected(members, 0, UINT64_MAX), '-');
     members_destroy(members);
 }
+
+#define NODE_WITH(more)                                                                            \
+    BERTH_STR_INIT("{\"name\":\"n\",\"address\":\"a\",\"roles\":[\"ml\"]," more "}")
 
 static void what_is_no_node_is_left_out(void **state) {
     (void)state;
@@ -93,6 +100,12 @@ static void what_is_no_node_is_left_out(void **state) {
         {.key = KEY("x"), .value = BERTH_STR_INIT("{\"name\":7}")},
         {.key = KEY("x"), .value = BERTH_STR_INIT("{\"name\":\"n\",\"address\":\"a\"}")},
         {.key = KEY(""), .value = SAID("", "1")},
+        {.key = KEY("x"), .value = SAID("\"ml\",7", "1")},
+        {.key = KEY("x"), .value = NODE_WITH("\"attributes\":{\"zone\":1}")},
+        {.key = KEY("x"), .value = NODE_WITH("\"attributes\":[\"zone\",\"a\"]")},
+        {.key = KEY("x"), .value = NODE_WITH("\"plugins\":[\"p\"]")},
+        {.key = KEY("x"), .value = NODE_WITH("\"plugins\":[{\"name\":\"p\"}]")},
+        {.key = KEY("x"), .value = NODE_WITH("\"plugins\":{\"name\":\"p\"}")},
     };
     struct members *members = some();
     for (size_t i = 0; i < BASE_COUNT(cases); i++) {
