@@ -352,10 +352,13 @@ static int32_t declare(struct store *store, const struct berth_index *declared,
     return code;
 }
 
+bool store_is_index_name(struct berth_str name) {
+    return name.len > 0 && name.len <= BERTH_INDEX_NAME_MAX && base_str_find(name, '/') == name.len;
+}
+
 int32_t store_declare_index(struct store *store, const struct berth_index *declared,
                             struct berth_error *error) {
-    if (declared->name.len == 0 || declared->name.len > BERTH_INDEX_NAME_MAX ||
-        base_str_find(declared->name, '/') < declared->name.len) {
+    if (!store_is_index_name(declared->name)) {
         return base_error(error, BERTH_E_INVALID, "an index's name has 1 to %u bytes and no slash",
                           BERTH_INDEX_NAME_MAX);
     }

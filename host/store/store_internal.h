@@ -66,6 +66,10 @@ struct store {
     _Atomic uint64_t searches;
 };
 
+/* What an index and a document can be called; a slash parts the two in etcd. */
+bool store_is_index_name(struct berth_str name);
+bool store_is_id(struct berth_str id);
+
 /* Finds the index and reads the document; whether it may be written at all. */
 int32_t store_check_write(struct store *store, struct store_change *change,
                           struct berth_error *error);

@@ -19,7 +19,9 @@ int32_t transfer_export(struct store *store, FILE *out, uint64_t *out_count,
 
 /*
  * Writes what the file holds over what the store has; other documents stay. A line that is none
- * ends it with PARSE and its number: those before it are written, and can be again.
+ * ends it with PARSE and its number: those before it are written, and can be again. What the store
+ * refuses is told with the numbers of the lines that were to be written together; IO where the
+ * file ends before its end.
  */
 int32_t transfer_import(struct store *store, FILE *in, uint64_t *out_count,
                         struct berth_error *error);

@@ -11,6 +11,10 @@
 /* A document's source, as text. */
 #define SOURCE_MAX ((uint64_t)32 << 20)
 
+bool store_is_id(struct berth_str id) {
+    return id.len > 0 && id.len <= BERTH_ID_MAX;
+}
+
 int32_t store_check_write(struct store *store, struct store_change *p, struct berth_error *error) {
     const struct berth_write *w = p->write;
     p->index = store_find_index(store, w->index);
@@ -18,7 +22,7 @@ int32_t store_check_write(struct store *store, struct store_change *p, struct be
         return base_error(error, BERTH_E_INVALID, "the index [" BASE_FMT "] is not declared",
                           BASE_ARG(w->index));
     }
-    if (w->id.len == 0 || w->id.len > BERTH_ID_MAX) {
+    if (!store_is_id(w->id)) {
         return base_error(error, BERTH_E_INVALID, "an id has 1 to %u bytes", BERTH_ID_MAX);
     }
     if (w->op < BERTH_WRITE_PUT || w->op > BERTH_WRITE_DELETE) {
