@@ -42,9 +42,9 @@ static int32_t list(struct etcd_watch *watch, struct berth_error *error) {
     BASE_BUF_AUTO answer;
     BASE_BUF_AUTO next;
     int64_t revision = 0;
-    base_buf_init(&body, 65536);
+    base_buf_init(&body, ETCD_LINE_MAX); /* a key has no bound but its request's */
     base_buf_init(&answer, ETCD_LINE_MAX);
-    base_buf_init(&next, 65536);
+    base_buf_init(&next, ETCD_LINE_MAX);
     int32_t code = BERTH_OK;
     do {
         base_buf_clear(&body);

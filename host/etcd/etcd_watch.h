@@ -17,7 +17,8 @@ struct etcd_watch_hooks {
      */
     int32_t (*listed)(void *user, const struct etcd_pair *pairs, uint32_t count, bool is_first,
                       bool is_last, int64_t revision, struct berth_error *error);
-    /* Changes in their order, whole revisions, the last of which is revision. */
+    /* Changes in their order, whole revisions, the last of which is revision; that of a call is
+     * never before that of one that came earlier. */
     int32_t (*changed)(void *user, const struct etcd_pair *changes, uint32_t count,
                        int64_t revision, struct berth_error *error);
 };
