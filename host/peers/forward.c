@@ -4,6 +4,7 @@
  * are the loop's.
  */
 #include "host/peers/peers_internal.h"
+#include "host/router/pass_on.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -322,10 +323,32 @@ static void on_gone(void *user) {
     }
 }
 
+/* The client's headers, in the form that libcurl takes. */
+static int32_t take_headers(const struct berth_request *request, struct peer_call *call) {
+    base_buf_init_private(&call->more_text, PEERS_URL_MAX);
+    uint32_t count = pass_on_put_headers(request, &call->more_text);
+    call->more = count ? calloc(count, sizeof *call->more) : NULL;
+    if (call->more_text.error || (count && !call->more)) {
+        return BERTH_E_NO_MEMORY;
+    }
+    char *line = call->more_text.ptr;
+    for (uint32_t i = 0; i < count; i++) {
+        call->more[i] = (struct curl_slist){line, i + 1 < count ? &call->more[i + 1] : NULL};
+        line += strlen(line) + 1;
+    }
+    return BERTH_OK;
+}
+
 static int32_t start(struct forward *f) {
     const struct berth_request_view *view = router_view(f->request);
     const struct security_caller *caller = router_caller(f->request);
-    const struct peer_request asked = {view->method, view->path, view->body};
+    BASE_BUF_AUTO target;
+    base_buf_init(&target, PEERS_URL_MAX);
+    pass_on_put_target(f->request, &target);
+    if (target.error || take_headers(f->request, &f->call)) {
+        return BERTH_E_NO_MEMORY;
+    }
+    const struct peer_request asked = {view->method, base_buf_view(&target), view->body};
     f->easy = curl_easy_init();
     const struct peer_sender sender = {.user = caller ? &caller->user : NULL, .asker = PEER_CLIENT};
     int32_t code = f->easy ? peer_call_prepare(f->home->peers, &f->call, f->easy,

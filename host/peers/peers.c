@@ -129,8 +129,8 @@ int32_t peer_call_prepare(struct peers *peers, struct peer_call *call, CURL *eas
     }
     call->headers[0] = (struct curl_slist){expect, &call->headers[1]};
     call->headers[1] =
-        (struct curl_slist){call->token.ptr, request->body.len ? &call->headers[2] : NULL};
-    call->headers[2] = (struct curl_slist){type, NULL};
+        (struct curl_slist){call->token.ptr, request->body.len ? &call->headers[2] : call->more};
+    call->headers[2] = (struct curl_slist){type, call->more};
     (void)snprintf(method, sizeof method, BASE_FMT, BASE_ARG(request->method));
     bool ok = curl_easy_setopt(easy, CURLOPT_URL, call->url.ptr) == CURLE_OK;
     if (request->body.len || base_str_is(request->method, "POST")) {
@@ -159,6 +159,9 @@ int32_t peer_call_prepare(struct peers *peers, struct peer_call *call, CURL *eas
 void peer_call_deinit(struct peer_call *call) {
     base_buf_deinit(&call->url);
     base_buf_deinit(&call->token);
+    base_buf_deinit(&call->more_text);
+    free(call->more);
+    call->more = NULL;
 }
 
 void peer_header_take(const char *name, struct berth_str line, char *to, size_t size) {

@@ -55,6 +55,9 @@ struct peer_call {
     struct base_buf url;
     struct base_buf token;
     struct curl_slist headers[3];
+    /* A client's own, which are set before and freed with the call; NULL: there are none. */
+    struct curl_slist *more;
+    struct base_buf more_text;
 };
 
 /* Sets up a transfer: POST or another method, with the token; sender's clock is filled in. */

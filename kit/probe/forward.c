@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Requests that another node answers: POST /_plugins/_abi_probe/forward/a%2Fb/{user}/{node} with
- * {"a":1}. The node is the one that is to answer it, and - is none; the user is the one who asks,
- * and - is nobody.
+ * Requests that another node answers:
+ * POST /_plugins/_abi_probe/forward/a%2Fb/{user}/{node}?loud=a%20b with {"a":1} and the header
+ * X-Probe: yes. The node is the one that is to answer it, and - is none; the user is the one who
+ * asks, and - is nobody.
  */
 #include "kit/probe/probe.h"
 
@@ -59,6 +60,15 @@ static int has_arrived_whole(const struct berth_request_view *view) {
            probe_is_text(view->params[0], "a/b") && probe_is_text(view->body, SENT_BODY);
 }
 
+/* Whether it has its query and its headers. */
+static int has_the_rest(struct probe *p, struct berth_request *request) {
+    struct berth_str loud = {NULL, 0};
+    struct berth_str header = {NULL, 0};
+    return !p->routes->query(request, BERTH_STR("loud"), &loud) && probe_is_text(loud, "a b") &&
+           !p->routes->header(request, BERTH_STR("x-probe"), &header) &&
+           probe_is_text(header, "yes");
+}
+
 static void never(void *user, const struct berth_forward_end *end) {
     (void)user, (void)end;
 }
@@ -68,6 +78,8 @@ static void arrive(struct probe *p, struct berth_request *request,
     struct loop *loop = probe_own_loop(p);
     probe_expect(p, CHECK_FORWARD_SAME, has_arrived_whole(view),
                  "its method, path or body is not what was sent");
+    probe_expect(p, CHECK_FORWARD_SAME, has_the_rest(p, request),
+                 "its query or its header X-Probe is not what was sent");
     probe_expect(p, CHECK_FORWARD_SAME, is_user(p, request, view->params[1]),
                  "its user is not the one who sent it");
     probe_expect(p, CHECK_LOOP_THREAD, loop && view->loop_context == loop,

@@ -83,7 +83,7 @@
       "to a node that does not exist: NOT_FOUND, and it stays the plugin's")                       \
     X(FORWARD_THREAD, "peers.forward_thread", "forward is refused off the loop of the request")    \
     X(FORWARD_TWICE, "peers.forward_twice", "what is forwarded already is not forwarded again")    \
-    X(FORWARD_SAME, "peers.forward_same", "it arrives with its method, path, body and user")       \
+    X(FORWARD_SAME, "peers.forward_same", "it arrives with all that it had")                       \
     X(FORWARD_END, "peers.forward_end",                                                            \
       "its end is told once, on the loop of the request, with BERTH_OK")                           \
     X(FORWARD_ONCE, "peers.forward_once", "what another node forwards goes no further")

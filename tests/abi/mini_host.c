@@ -134,16 +134,18 @@ static int32_t add(const struct berth_host *host, const struct berth_route *rout
 
 static int32_t query(struct berth_request *request, struct berth_str name,
                      struct berth_str *out_value) {
-    (void)request;
+    int is_lost = request->is_from_node && mini_has("drops_query");
     *out_value = BERTH_STR("a b");
-    return mini_same(name, "loud") ? BERTH_OK : BERTH_E_NOT_FOUND;
+    return mini_same(name, "loud") && !is_lost ? BERTH_OK : BERTH_E_NOT_FOUND;
 }
 
 static int32_t header(struct berth_request *request, struct berth_str name,
                       struct berth_str *out_value) {
-    (void)request;
+    int is_lost = request->is_from_node && mini_has("drops_headers");
     *out_value = BERTH_STR("yes");
-    return name.len == 7 && strncasecmp(name.ptr, "X-Probe", 7) == 0 ? BERTH_OK : BERTH_E_NOT_FOUND;
+    return name.len == 7 && strncasecmp(name.ptr, "X-Probe", 7) == 0 && !is_lost
+               ? BERTH_OK
+               : BERTH_E_NOT_FOUND;
 }
 
 static int32_t reply(struct berth_request *request, const struct berth_reply *reply) {

@@ -127,6 +127,7 @@ BAD = {  # what the small host does wrong, and who must see it
     "forwards_to_nobody": "peers.forward_nobody", "keeps_request": "peers.forward_nobody",
     "forwards_anywhere": "peers.forward_thread", "forwards_twice": "peers.forward_twice",
     "changes_path": "peers.forward_same", "changes_body": "peers.forward_same", "forgets_user": "peers.forward_same",
+    "drops_query": "peers.forward_same", "drops_headers": "peers.forward_same",
     "ends_twice": "peers.forward_end", "ends_elsewhere": "peers.forward_end", "ends_badly": "peers.forward_end",
     "forwards_on": "peers.forward_once",
 }

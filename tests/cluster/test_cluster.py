@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Three nodes on one etcd: the same API on each, wherever a model is."""
+import gzip
+import json
 import signal
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from event_server import ask, chunk, content, deployed, read_event, read_head
 from opensearchpy import TransportError
+from remote_service import Remote, RemoteService
 from six_steps import PREFIX, answer_of, question
 from waiting import eventually
 from wire import Wire
@@ -142,6 +145,21 @@ def test_deploy_on_named_nodes(start_cluster, model_server):
     assert states(cluster.nodes[0], model) == ("DEPLOYED", [ids["n2"]])
     assert answer_of(steps.ask(model, "by name"))
     steps.client.close()
+
+
+def test_headers_go_to_the_node_that_answers(start_cluster):
+    """Those of the client that the plugin reads, for the remote service; not what this node deals with itself."""
+    parent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+    cluster = start_cluster(["cluster_manager,data", "ml"])
+    cluster.see_each_other()
+    with RemoteService() as service, Remote(cluster.nodes[0]) as remote, Wire(cluster.nodes[0]) as wire:
+        model = remote.model(service.url + "/")
+        body = gzip.compress(json.dumps({"parameters": {"text": "hi"}}).encode())
+        sent = [f"traceparent: {parent}", "tracestate: a=b", "content-encoding: gzip", "x-empty:"]
+        answer = wire.ask("POST", f"/_plugins/_ml/models/{model}/_predict?format=yaml", body, sent)
+        assert answer.status == 200 and answer.body.startswith(b"---\ninference_results:"), answer
+        headers = service.requests.get(timeout=60).headers
+        assert (headers["traceparent"], headers["tracestate"]) == (parent, "a=b")
 
 
 def test_streams_come_from_other_nodes_as_they_come(start_cluster, events):

@@ -36,7 +36,7 @@ def drive_peers(wire, node="-", user=None):
     headers = signed(user)
     assert wire.ask("POST", f"{BASE}/peers", b"{}", headers).json() == {"peers": True}
     for asked in (node, "-"):
-        path = f"{BASE}/forward/a%2Fb/{user or '-'}/{asked}"
-        assert wire.ask("POST", path, b'{"a":1}', headers).json() == {"forwarded": asked != "-"}
+        path = f"{BASE}/forward/a%2Fb/{user or '-'}/{asked}?loud=a%20b&pretty"
+        assert wire.ask("POST", path, b'{"a":1}', [*headers, "X-Probe: yes"]).json() == {"forwarded": asked != "-"}
     for path in ("inside", "silent"):
         assert wire.ask("POST", f"{BASE}/{path}", b'{"client":true}', headers).status == 403
