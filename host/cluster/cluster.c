@@ -39,7 +39,9 @@ struct cluster {
     bool has_seen_itself;
     uint64_t settings;       /* revision that is in force here */
     uint64_t settings_least; /* and everywhere */
-    _Atomic bool is_registered;
+    /* Until when the lease holds, if it is not prolonged; base_monotonic_ns. A process that was
+     * paused for longer knows by it, before it has asked. */
+    _Atomic uint64_t good_until;
     struct base_buf seen; /* the nodes, as the log tells of them; of the watch's thread */
     /* Of the thread: */
     int64_t lease;
@@ -178,7 +180,6 @@ static int32_t beat(struct cluster *cluster, struct berth_error *error) {
 
 static void *work(void *user) {
     struct cluster *cluster = user;
-    uint64_t good_until = 0;
     (void)pthread_setname_np(pthread_self(), "membership");
     (void)pthread_mutex_lock(&cluster->lock);
     while (!cluster->is_ending) {
@@ -188,9 +189,8 @@ static void *work(void *user) {
         uint64_t began = base_monotonic_ns();
         int32_t code = beat(cluster, &error);
         if (!code) {
-            good_until = began + cluster->options.lease_ms * BASE_NS_PER_MS;
+            cluster->good_until = began + cluster->options.lease_ms * BASE_NS_PER_MS;
         }
-        cluster->is_registered = base_monotonic_ns() < good_until;
         struct timespec until = condition_in(code ? PROBE_MS : cluster->options.lease_ms / BEATS);
         (void)pthread_mutex_lock(&cluster->lock);
         while (!cluster->is_ending && !cluster->is_told &&
@@ -361,7 +361,7 @@ void cluster_leave(struct cluster *cluster) {
 }
 
 bool cluster_is_whole(const struct cluster *cluster) {
-    return cluster->is_registered && etcd_is_up(cluster->options.etcd);
+    return base_monotonic_ns() < cluster->good_until && etcd_is_up(cluster->options.etcd);
 }
 
 /* ---- settings ---- */
