@@ -115,6 +115,10 @@ int32_t store_forget_document(struct database *db, int64_t row, struct berth_err
 int32_t store_index_document(struct database *db, const struct store_index *index, int64_t row,
                              struct json_value document, struct berth_error *error);
 
+/* Makes the rows of the documents that a scan finds. Within a transaction of the writer. */
+int32_t store_index_anew(struct store *store, const struct store_index *index, enum statement which,
+                         struct berth_error *error);
+
 /* Shows searches all writes. Within a transaction of the writer; refresh_at is the caller's. */
 int32_t store_see_writes(struct store *store, const struct store_index *index,
                          struct berth_error *error);
