@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "host/store/database.h"
 
+#include "host/store/row_list.h"
 #include "host/store/wildcard.h"
 
 #include <stdlib.h>
@@ -90,10 +91,12 @@ static const char *const texts[SQL_STATEMENTS] = {
     [SQL_DOC_SEE] = "UPDATE doc SET seen_source = NULL, seen_version = NULL, seen_seq_no = NULL"
                     " WHERE idx = ?1 AND seen_source IS NOT NULL",
     [SQL_FIELD_DELETE] = "DELETE FROM field WHERE doc = ?1",
-    [SQL_FIELD_INSERT] = "INSERT INTO field(doc, idx, name, text, number)"
-                         " VALUES(?1, ?2, ?3, ?4, ?5)",
+    /* OR FAIL: what it inserted before it failed is rolled back with all else, so that it need not
+     * keep the pages of before each statement. */
+    [SQL_FIELD_INSERT] = "INSERT OR FAIL INTO field(doc, idx, name, text, number)"
+                         " SELECT ?2, ?3, name, text, number FROM row_list(?1)",
     [SQL_FIELD_KIND] = "SELECT number IS NOT NULL FROM field WHERE idx = ?1 AND name = ?2 LIMIT 1",
-    [SQL_PASSAGE_DELETE] = "DELETE FROM passage WHERE rowid BETWEEN ?1 AND ?2",
+    [SQL_PASSAGE_DELETE] = "DELETE FROM passage WHERE rowid = ?1",
     [SQL_PASSAGE_INSERT] = "INSERT INTO passage(rowid, words, name) VALUES(?1, ?2, ?3)",
     [SQL_SCORED_CLEAR] = "DELETE FROM temp.scored",
     [SQL_SCORED_INSERT] =
@@ -187,6 +190,11 @@ static int32_t make_schema(struct database *db, const char *path, struct berth_e
     return version == SCHEMA_VERSION ? BERTH_OK : take_steps(db, version, error);
 }
 
+static int32_t prepare_writer(struct database *db, struct berth_error *error) {
+    int32_t code = execute(db, writer_schema, error);
+    return code || row_list_register(db->handle) == SQLITE_OK ? code : database_error(db, error);
+}
+
 static int32_t prepare_reader(struct database *db, struct berth_error *error) {
     int32_t code = execute(db, reader_schema, error);
     return code || wildcard_register(db->handle) == SQLITE_OK ? code : database_error(db, error);
@@ -217,7 +225,7 @@ int32_t database_open(const char *path, bool writer, bool sync_full, struct data
     }
     if (!code) {
         code = writer ? make_schema(db, path, error) : prepare_reader(db, error);
-        code = code || !writer ? code : execute(db, writer_schema, error);
+        code = code || !writer ? code : prepare_writer(db, error);
     }
     if (code) {
         database_close(db);

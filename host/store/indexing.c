@@ -3,63 +3,101 @@
  * What searches look at: the rows of a document, made when it is written or with the next refresh,
  * and anew when the mapping of its index is another.
  */
+#include "host/store/row_list.h"
 #include "host/store/store_internal.h"
 
+#define TEXTS_CHUNK 8192
+
+/* Field rows of a document are inserted together. */
 struct row_target {
     struct database *db;
     int64_t document;
     int64_t index;
     int64_t passages;
     struct berth_error *error;
+    struct base_arena texts;
+    struct row_list fields;
 };
 
-static int32_t insert_row(void *user, const struct mapping_row *row) {
-    struct row_target *target = user;
-    if (row->is_passage) {
-        if (target->passages == STORE_PASSAGES_MAX) {
-            return BERTH_OK;
-        }
-        sqlite3_stmt *insert = database_statement(target->db, SQL_PASSAGE_INSERT);
-        database_bind_i64(insert, 1, store_passage_row(target->document) + target->passages++);
-        database_bind_str(insert, 2, row->text);
-        database_bind_str(insert, 3, row->path);
-        return database_run(target->db, insert, target->error);
-    }
+static int32_t insert_fields(struct row_target *target) {
     sqlite3_stmt *insert = database_statement(target->db, SQL_FIELD_INSERT);
-    database_bind_i64(insert, 1, target->document);
-    database_bind_i64(insert, 2, target->index);
-    database_bind_str(insert, 3, row->path);
-    database_bind_str(insert, 4, row->text);
-    if (row->has_number) {
-        database_bind_f64(insert, 5, row->number);
+    row_list_bind(insert, 1, &target->fields);
+    database_bind_i64(insert, 2, target->document);
+    database_bind_i64(insert, 3, target->index);
+    int32_t code = database_run(target->db, insert, target->error);
+    target->fields.count = 0;
+    base_arena_reset(&target->texts);
+    return code;
+}
+
+static int32_t add_field(struct row_target *target, const struct mapping_row *row) {
+    struct row_list *list = &target->fields;
+    int32_t code = list->count == ROW_LIST_MAX ? insert_fields(target) : BERTH_OK;
+    struct row_list_row *to = &list->rows[list->count];
+    *to = (struct row_list_row){.name = base_arena_dup(&target->texts, row->path),
+                                .text = base_arena_dup(&target->texts, row->text),
+                                .number = row->number,
+                                .has_number = row->has_number};
+    if (code || !to->name.ptr || !to->text.ptr) {
+        return code ? code : BERTH_E_NO_MEMORY;
     }
+    list->count++;
+    return BERTH_OK;
+}
+
+/* One by one: of a statement with many SQLite may have to take a part back, and then the full-text
+ * index writes what it has gathered before each. */
+static int32_t insert_passage(struct row_target *target, const struct mapping_row *row) {
+    if (target->passages == STORE_PASSAGES_MAX) {
+        return BERTH_OK;
+    }
+    sqlite3_stmt *insert = database_statement(target->db, SQL_PASSAGE_INSERT);
+    database_bind_i64(insert, 1, store_passage_row(target->document) + target->passages++);
+    database_bind_str(insert, 2, row->text);
+    database_bind_str(insert, 3, row->path);
     return database_run(target->db, insert, target->error);
+}
+
+static int32_t add_row(void *user, const struct mapping_row *row) {
+    return row->is_passage ? insert_passage(user, row) : add_field(user, row);
+}
+
+/* One by one for the same reason; a document's passages have numbers without a gap. */
+static int32_t delete_passages(struct database *db, int64_t document, struct berth_error *error) {
+    int32_t code = BERTH_OK;
+    for (int64_t i = 0; i < STORE_PASSAGES_MAX && !code; i++) {
+        sqlite3_stmt *passage = database_statement(db, SQL_PASSAGE_DELETE);
+        database_bind_i64(passage, 1, store_passage_row(document) + i);
+        code = database_run(db, passage, error);
+        if (!code && sqlite3_changes(db->handle) == 0) {
+            break;
+        }
+    }
+    return code;
 }
 
 int32_t store_forget_document(struct database *db, int64_t row, struct berth_error *error) {
     sqlite3_stmt *fields = database_statement(db, SQL_FIELD_DELETE);
     database_bind_i64(fields, 1, row);
     int32_t code = database_run(db, fields, error);
-    if (code) {
-        return code;
-    }
-    sqlite3_stmt *passages = database_statement(db, SQL_PASSAGE_DELETE);
-    database_bind_i64(passages, 1, store_passage_row(row));
-    database_bind_i64(passages, 2, store_passage_row(row + 1) - 1);
-    return database_run(db, passages, error);
+    return code ? code : delete_passages(db, row, error);
 }
 
 int32_t store_index_document(struct database *db, const struct store_index *index, int64_t row,
                              struct json_value document, struct berth_error *error) {
-    struct row_target target = {.db = db, .document = row, .index = index->id, .error = error};
+    struct row_target target;
+    target.db = db;
+    target.document = row;
+    target.index = index->id;
+    target.passages = 0;
+    target.error = error;
+    target.fields.count = 0; /* the rows themselves are set as they are added */
+    base_arena_init(&target.texts, TEXTS_CHUNK);
     int32_t code = store_forget_document(db, row, error);
-    if (!code) {
-        code = mapping_rows(index->mapping, document, insert_row, &target);
-        if (code == BERTH_E_NO_MEMORY) {
-            return base_error_memory(error);
-        }
-    }
-    return code;
+    code = code ? code : mapping_rows(index->mapping, document, add_row, &target);
+    code = code ? code : insert_fields(&target);
+    base_arena_deinit(&target.texts);
+    return code == BERTH_E_NO_MEMORY ? base_error_memory(error) : code;
 }
 
 /* A document that was read while another statement runs on the same connection. */
