@@ -28,6 +28,7 @@ enum statement {
     SQL_DOC_DELETE,
     SQL_DOC_SCAN,
     SQL_DOC_ALL,
+    SQL_DOC_SCAN_ROWS,
     SQL_DOC_SCAN_UNSEEN,
     SQL_DOC_SEE,
     SQL_FIELD_DELETE,
@@ -57,6 +58,9 @@ struct database {
 int32_t database_open(const char *path, bool writer, bool sync_full, struct database **out_db,
                       struct berth_error *error);
 void database_close(struct database *db);
+
+/* Has a writer keep many pages of the file in memory, for much that is written at once, or few. */
+void database_keep_pages(struct database *db, bool many);
 
 /* A kept statement, reset and without bindings; NULL when it cannot be prepared. */
 sqlite3_stmt *database_statement(struct database *db, enum statement which);

@@ -55,6 +55,7 @@ int32_t store_open(const struct store_options *options, struct store **out_store
     (void)pthread_rwlock_init(&store->index_lock, NULL);
     base_arena_init(&store->arena, ARENA_CHUNK);
     feed_init(&store->feed);
+    store->log = options->log;
     store->refresh_interval_ns = options->refresh_interval_ms * BASE_NS_PER_MS;
     int32_t code = open_connections(store, options, error);
     code = code ? code : remote_check_file(store, options, error);
@@ -144,9 +145,9 @@ struct store_index *store_find_index(struct store *store, struct berth_str name)
     return index;
 }
 
-/* Finds or adds the index in the file; a changed mapping has its documents indexed anew. */
-static int32_t record_index(struct store *store, struct store_index *index,
-                            struct berth_str mapping_text, struct berth_error *error) {
+/* Finds or adds the index in the file; what its rows are not made by has its documents indexed. */
+static int32_t record_index(struct store *store, struct store_index *index, bool is_adopted,
+                            struct berth_error *error) {
     struct database *db = store->writer;
     sqlite3_stmt *find = database_statement(db, SQL_INDEX_FIND);
     database_bind_str(find, 1, index->name);
@@ -154,17 +155,12 @@ static int32_t record_index(struct store *store, struct store_index *index,
     if (found == 1) {
         index->id = database_i64(find, 0);
         index->used = database_i64(find, 2) != 0;
+        index->is_indexed = database_i64(find, 3) != 0;
         index->refresh_at = 1; /* what an earlier process left unseen is seen by the first search */
-        bool same = base_str_eq(database_str(find, 1), mapping_text);
+        bool same = base_str_eq(database_str(find, 1), index->mapping_text);
         (void)sqlite3_reset(find);
-        if (same) {
-            return BERTH_OK;
-        }
-        sqlite3_stmt *set = database_statement(db, SQL_INDEX_SET_MAPPING);
-        database_bind_i64(set, 1, index->id);
-        database_bind_str(set, 2, mapping_text);
-        int32_t code = database_run(db, set, error);
-        return code ? code : store_index_anew(store, index, SQL_DOC_SCAN, error);
+        return is_adopted || (same && index->is_indexed) ? BERTH_OK
+                                                         : store_index_whole(store, index, error);
     }
     (void)sqlite3_reset(find);
     if (found < 0) {
@@ -172,20 +168,22 @@ static int32_t record_index(struct store *store, struct store_index *index,
     }
     sqlite3_stmt *add = database_statement(db, SQL_INDEX_ADD);
     database_bind_str(add, 1, index->name);
-    database_bind_str(add, 2, mapping_text);
+    database_bind_str(add, 2, index->mapping_text);
+    database_bind_i64(add, 3, !is_adopted);
     int32_t code = database_run(db, add, error);
     index->id = sqlite3_last_insert_rowid(db->handle);
+    index->is_indexed = !is_adopted;
     return code;
 }
 
-static int32_t declare_locked(struct store *store, struct store_index *index,
-                              struct berth_str mapping_text, struct berth_error *error) {
+static int32_t declare_locked(struct store *store, struct store_index *index, bool is_adopted,
+                              struct berth_error *error) {
     struct database *db = store->writer;
     int32_t code = database_run(db, database_statement(db, SQL_BEGIN), error);
     if (code) {
         return code;
     }
-    code = record_index(store, index, mapping_text, error);
+    code = record_index(store, index, is_adopted, error);
     if (!code) {
         code = database_run(db, database_statement(db, SQL_COMMIT), error);
     }
@@ -200,21 +198,25 @@ static int32_t declare_locked(struct store *store, struct store_index *index,
     return ok ? BERTH_OK : base_error_memory(error);
 }
 
-/* only_if_unknown: one that was declared meanwhile stays. */
-static int32_t declare(struct store *store, const struct berth_index *declared,
-                       bool only_if_unknown, struct berth_error *error) {
+/*
+ * is_adopted: nobody declared it. One that was declared meanwhile stays, and where the file has no
+ * mapping for it its documents wait for one.
+ */
+static int32_t declare(struct store *store, const struct berth_index *declared, bool is_adopted,
+                       struct berth_error *error) {
     struct store_index *index = calloc(1, sizeof *index);
     if (!index) {
         return base_error_memory(error);
     }
     int32_t code = mapping_create(declared->mapping, &index->mapping, error);
     (void)pthread_mutex_lock(&store->write_lock);
-    bool is_known = only_if_unknown && store_find_index(store, declared->name);
+    bool is_known = is_adopted && store_find_index(store, declared->name);
     if (!code && !is_known) {
         index->name = base_arena_dup(&store->arena, declared->name);
         index->mapping_text = base_arena_dup(&store->arena, declared->mapping);
-        code = index->name.ptr && index->mapping_text.ptr ? BERTH_OK : base_error_memory(error);
-        code = code ? code : declare_locked(store, index, declared->mapping, error);
+        bool has_texts = index->name.ptr && index->mapping_text.ptr;
+        code =
+            has_texts ? declare_locked(store, index, is_adopted, error) : base_error_memory(error);
     }
     (void)pthread_mutex_unlock(&store->write_lock);
     if (code || is_known) {
@@ -235,7 +237,7 @@ int32_t store_declare_index(struct store *store, const struct berth_index *decla
                           BERTH_INDEX_NAME_MAX);
     }
     const struct store_index *known = store_find_index(store, declared->name);
-    if (known && base_str_eq(known->mapping_text, declared->mapping)) {
+    if (known && known->is_indexed && base_str_eq(known->mapping_text, declared->mapping)) {
         return BERTH_OK; /* by an earlier generation of the plugin */
     }
     return declare(store, declared, false, error);

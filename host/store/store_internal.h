@@ -21,6 +21,9 @@ struct store_index {
     struct berth_str mapping_text; /* as it was declared */
     struct mapping *mapping;
     _Atomic bool used;
+    /* Whether the documents have rows for searches: not before the mapping is known, or somebody
+     * searches without one. Set under write_lock. */
+    _Atomic bool is_indexed;
     /* When searches must see all writes (base_monotonic_ns); 0: they do. Set under write_lock. */
     _Atomic uint64_t refresh_at;
     struct store_index *retired; /* a mapping that was replaced */
@@ -45,6 +48,7 @@ struct remote;
 
 struct store {
     struct remote *remote; /* NULL: this file is the truth */
+    struct log *log;       /* NULL: none */
     struct database *writer;
     pthread_mutex_t write_lock;
     int64_t seq_no; /* the last that was given; under write_lock */
@@ -89,7 +93,8 @@ int32_t store_refuse_seq_no(const struct berth_write *write, bool found, int64_t
 /* In a cluster: waits until this node has what was written anywhere before. NO_MEMORY. */
 int32_t store_catch_up(struct store *store, struct berth_error *error);
 
-/* The index, made known where nobody declared it: with the mapping that it had, or without one. */
+/* The index, made known where nobody declared it: with the mapping that it had, or without one,
+ * and then its documents are not indexed yet. */
 int32_t store_adopt_index(struct store *store, struct berth_str name,
                           struct store_index **out_index, struct berth_error *error);
 
@@ -111,19 +116,22 @@ static inline int64_t store_passage_row(int64_t document) {
 /* Takes the rows that searches look at away. Within a transaction of the writer. */
 int32_t store_forget_document(struct database *db, int64_t row, struct berth_error *error);
 
-/* Makes the rows that searches look at anew. Within a transaction of the writer. */
+/* Makes the rows that searches look at, of a document that has none. Within a transaction of the
+ * writer. */
 int32_t store_index_document(struct database *db, const struct store_index *index, int64_t row,
                              struct json_value document, struct berth_error *error);
 
-/* Makes the rows of the documents that a scan finds. Within a transaction of the writer. */
-int32_t store_index_anew(struct store *store, const struct store_index *index, enum statement which,
-                         struct berth_error *error);
+/* Makes the rows of all documents by the mapping of the index. Within a transaction of the writer;
+ * is_indexed is set, for the caller to take back where that is not committed. */
+int32_t store_index_whole(struct store *store, struct store_index *index,
+                          struct berth_error *error);
 
-/* Shows searches all writes. Within a transaction of the writer; refresh_at is the caller's. */
+/* Shows searches all writes to an index that is indexed. Within a transaction of the writer;
+ * refresh_at is the caller's. */
 int32_t store_see_writes(struct store *store, const struct store_index *index,
                          struct berth_error *error);
-/* The same as a whole, where refresh_at is not later than now. */
-int32_t store_refresh(struct store *store, struct store_index *index, uint64_t now,
+/* The same as a whole, where refresh_at is not later than now; indexes what is not indexed. */
+int32_t store_refresh(struct store *store, const struct store_index *index, uint64_t now,
                       struct berth_error *error);
 
 /* The document that a row holds, copied; NULL without memory. */

@@ -122,9 +122,11 @@ static int32_t put_document(struct store *store, struct store_change *p,
         code = database_run(db, mark, error);
     }
     p->result.result = p->found ? BERTH_WRITE_UPDATED : BERTH_WRITE_CREATED;
-    return code || p->unseen
-               ? code
-               : store_index_document(db, p->index, p->row, json_root(&p->doc), error);
+    if (code || p->unseen || !p->index->is_indexed) {
+        return code;
+    }
+    code = p->found ? store_forget_document(db, p->row, error) : BERTH_OK;
+    return code ? code : store_index_document(db, p->index, p->row, json_root(&p->doc), error);
 }
 
 static int32_t delete_document(struct store *store, struct store_change *p,
@@ -144,6 +146,8 @@ static int32_t delete_document(struct store *store, struct store_change *p,
 
 static int32_t make_write(struct store *store, struct store_change *p, int64_t seq_no,
                           struct berth_error *error) {
+    /* Another mapping may have been declared since it was checked. */
+    p->index = store_find_index(store, p->write->index);
     int32_t code = look_up(store, p, error);
     if (!code && !p->is_replica) {
         code = check_conditions(p, error);
@@ -165,8 +169,10 @@ static int32_t see_writes(struct store *store, const struct store_change *group,
                           struct berth_error *error) {
     int32_t code = BERTH_OK;
     for (uint32_t i = 0; i < count && !code; i++) {
-        if (!group[i].unseen && !group[i].is_known && group[i].index->refresh_at) {
-            code = store_see_writes(store, group[i].index, error);
+        const struct store_index *index = group[i].index;
+        bool is_seen = !group[i].unseen && !group[i].is_known;
+        if (is_seen && index->refresh_at && index->is_indexed) {
+            code = store_see_writes(store, index, error);
         }
     }
     return code;

@@ -225,6 +225,7 @@ static void brings_a_file_of_the_first_version_up(void **state) {
     store_close(t->store);
     t->store = NULL;
     run_sql(t->folder, "DROP TABLE passage; DELETE FROM state WHERE name = 'cluster';"
+                       "ALTER TABLE idx DROP COLUMN indexed;"
                        "PRAGMA user_version = 1");
     test_store_open(t);
     declare_index(t->store, "things", "{}");
