@@ -10,7 +10,7 @@
 #define VERSION 1
 #define LINE_MAX_BYTES ((size_t)64 << 20)
 /* Documents of one write, and their bytes: a transaction of etcd has at most 1.5 MiB. */
-#define GROUP_MAX 32u
+#define GROUP_MAX BERTH_WRITES_MAX
 #define GROUP_BYTES ((size_t)256 << 10)
 
 static bool is_left_out(struct berth_str index, struct berth_str id) {
