@@ -8,34 +8,33 @@
 #include <openssl/evp.h>
 #include <stdio.h>
 
-static const char purpose[] = "berth/peer/1";
-static const char clock_purpose[] = "berth/peer-clock/1";
-
 #define HEX_SIZE (2u * SECRETS_MAC_SIZE)
 
 /* Who asks where it is no user. */
 static const char *const askers[] = {[PEER_NODE] = "-", [PEER_CLIENT] = "*"};
 
-static int32_t mac_hex(const struct secrets *secrets, const char *of, const struct berth_str *parts,
-                       uint32_t count, char out[HEX_SIZE + 1]) {
+static int32_t mac_hex(const struct secrets *secrets, enum secrets_purpose purpose,
+                       const struct berth_str *parts, uint32_t count, char out[HEX_SIZE + 1]) {
     unsigned char mac[SECRETS_MAC_SIZE];
-    int32_t code = secrets_mac(secrets, of, parts, count, mac);
+    int32_t code = secrets_mac(secrets, purpose, parts, count, mac);
     for (size_t i = 0; i < sizeof mac && !code; i++) {
-        (void)snprintf(out + 2 * i, 3, "%02x", mac[i]);
+        out[2 * i] = "0123456789abcdef"[mac[i] >> 4];
+        out[2 * i + 1] = "0123456789abcdef"[mac[i] & 15];
     }
+    out[HEX_SIZE] = '\0';
     return code;
 }
 
 static int32_t mac_request(const struct secrets *secrets, const struct peer_request *request,
                            struct berth_str time, struct berth_str user, char out[HEX_SIZE + 1]) {
     const struct berth_str parts[] = {request->method, request->path, time, user, request->body};
-    return mac_hex(secrets, purpose, parts, BASE_COUNT(parts), out);
+    return mac_hex(secrets, SECRETS_PEER, parts, BASE_COUNT(parts), out);
 }
 
 static int32_t mac_clock(const struct secrets *secrets, struct berth_str token,
                          struct berth_str time, char out[HEX_SIZE + 1]) {
     const struct berth_str parts[] = {token, time};
-    return mac_hex(secrets, clock_purpose, parts, BASE_COUNT(parts), out);
+    return mac_hex(secrets, SECRETS_PEER_CLOCK, parts, BASE_COUNT(parts), out);
 }
 
 static void put_user(const struct berth_user *user, struct base_buf *out) {

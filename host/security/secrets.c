@@ -4,7 +4,9 @@
 #include "host/base/file.h"
 
 #include <limits.h>
+#include <openssl/core_names.h>
 #include <openssl/evp.h>
+#include <openssl/params.h>
 #include <openssl/rand.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,6 +24,7 @@
 struct secrets {
     unsigned char key[KEY_SIZE];
     char key_id[KEY_ID_LENGTH + 1];
+    EVP_MAC_CTX *macs[SECRETS_PURPOSES]; /* with the key of each in it; they are only copied */
 };
 
 static int32_t name_key(struct secrets *secrets) {
@@ -67,38 +70,6 @@ static int32_t load_key(struct secrets *secrets, const char *path, struct berth_
     }
     base_buf_deinit(&text);
     return code;
-}
-
-int32_t secrets_open(const char *data_path, struct secrets **out_secrets,
-                     struct berth_error *error) {
-    char path[PATH_MAX];
-    (void)snprintf(path, sizeof path, "%s/master.key", data_path);
-    struct secrets *secrets =
-        mmap(NULL, sizeof *secrets, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (secrets == MAP_FAILED) {
-        return base_error_memory(error);
-    }
-    /* Without the right to lock memory the key can be swapped out; that is the operator's choice.
-     */
-    (void)mlock(secrets, sizeof *secrets);
-    (void)madvise(secrets, sizeof *secrets, MADV_DONTDUMP);
-    int32_t code = load_key(secrets, path, error);
-    if (!code) {
-        code = name_key(secrets);
-    }
-    if (code) {
-        secrets_close(secrets);
-        return code;
-    }
-    *out_secrets = secrets;
-    return BERTH_OK;
-}
-
-void secrets_close(struct secrets *secrets) {
-    if (secrets) {
-        explicit_bzero(secrets, sizeof *secrets);
-        (void)munmap(secrets, sizeof *secrets);
-    }
 }
 
 /* Encrypts into out: nonce, ciphertext, tag. */
@@ -213,7 +184,12 @@ int32_t secrets_unseal(const struct secrets *secrets, struct berth_str context,
 
 /* ---- codes of messages ---- */
 
-static bool add_parts(EVP_MD_CTX *context, const struct berth_str *parts, uint32_t count) {
+static const char *const purposes[] = {
+    [SECRETS_PEER] = "berth/peer/1",
+    [SECRETS_PEER_CLOCK] = "berth/peer-clock/1",
+};
+
+static bool add_parts(EVP_MAC_CTX *mac, const struct berth_str *parts, uint32_t count) {
     bool ok = true;
     for (uint32_t i = 0; i < count && ok; i++) {
         uint64_t len = parts[i].len;
@@ -221,33 +197,97 @@ static bool add_parts(EVP_MD_CTX *context, const struct berth_str *parts, uint32
         for (int k = 0; k < 8; k++) {
             bytes[k] = (unsigned char)(len >> (8 * k));
         }
-        ok = EVP_DigestSignUpdate(context, bytes, sizeof bytes) == 1 &&
-             (!len || EVP_DigestSignUpdate(context, parts[i].ptr, BASE_LEN(parts[i])) == 1);
+        ok = EVP_MAC_update(mac, bytes, sizeof bytes) == 1 &&
+             (!len ||
+              EVP_MAC_update(mac, (const unsigned char *)parts[i].ptr, BASE_LEN(parts[i])) == 1);
     }
     return ok;
 }
 
-static bool mac_of(const unsigned char *key, const struct berth_str *parts, uint32_t count,
+static bool finish(EVP_MAC_CTX *mac, const struct berth_str *parts, uint32_t count,
                    unsigned char out[SECRETS_MAC_SIZE]) {
-    size_t size = SECRETS_MAC_SIZE;
-    EVP_MD_CTX *context = EVP_MD_CTX_new();
-    EVP_PKEY *secret = EVP_PKEY_new_raw_private_key(EVP_PKEY_HMAC, NULL, key, KEY_SIZE);
-    bool ok = context && secret &&
-              EVP_DigestSignInit(context, NULL, EVP_sha256(), NULL, secret) == 1 &&
-              add_parts(context, parts, count) && EVP_DigestSignFinal(context, out, &size) == 1 &&
-              size == SECRETS_MAC_SIZE;
-    EVP_PKEY_free(secret);
-    EVP_MD_CTX_free(context);
-    return ok;
+    size_t size = 0;
+    return mac && add_parts(mac, parts, count) &&
+           EVP_MAC_final(mac, out, &size, SECRETS_MAC_SIZE) == 1 && size == SECRETS_MAC_SIZE;
 }
 
-int32_t secrets_mac(const struct secrets *secrets, const char *purpose,
-                    const struct berth_str *parts, uint32_t count,
-                    unsigned char out_mac[SECRETS_MAC_SIZE]) {
+static EVP_MAC_CTX *begin(EVP_MAC *hmac, const unsigned char *key) {
+    char digest[] = "SHA256";
+    const OSSL_PARAM parameters[] = {
+        OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest, 0),
+        OSSL_PARAM_construct_end()};
+    EVP_MAC_CTX *mac = EVP_MAC_CTX_new(hmac);
+    if (mac && EVP_MAC_init(mac, key, KEY_SIZE, parameters) != 1) {
+        EVP_MAC_CTX_free(mac);
+        mac = NULL;
+    }
+    return mac;
+}
+
+static EVP_MAC_CTX *derive(EVP_MAC *hmac, const unsigned char *master, const char *purpose) {
     unsigned char key[SECRETS_MAC_SIZE];
     _Static_assert(sizeof key == KEY_SIZE, "a derived key is a key");
     struct berth_str name = base_cstr(purpose);
-    bool ok = mac_of(secrets->key, &name, 1, key) && mac_of(key, parts, count, out_mac);
+    EVP_MAC_CTX *mac = begin(hmac, master);
+    EVP_MAC_CTX *derived = finish(mac, &name, 1, key) ? begin(hmac, key) : NULL;
+    EVP_MAC_CTX_free(mac);
     explicit_bzero(key, sizeof key);
+    return derived;
+}
+
+/* To look an algorithm up and to take a key in costs more than the code of a request does. */
+static int32_t prepare_macs(struct secrets *secrets, struct berth_error *error) {
+    EVP_MAC *hmac = EVP_MAC_fetch(NULL, "HMAC", NULL);
+    bool ok = hmac != NULL;
+    for (size_t i = 0; i < SECRETS_PURPOSES && ok; i++) {
+        secrets->macs[i] = derive(hmac, secrets->key, purposes[i]);
+        ok = secrets->macs[i] != NULL;
+    }
+    EVP_MAC_free(hmac);
+    return ok ? BERTH_OK : base_error_memory(error);
+}
+
+int32_t secrets_mac(const struct secrets *secrets, enum secrets_purpose purpose,
+                    const struct berth_str *parts, uint32_t count,
+                    unsigned char out_mac[SECRETS_MAC_SIZE]) {
+    EVP_MAC_CTX *mac = EVP_MAC_CTX_dup(secrets->macs[purpose]);
+    bool ok = finish(mac, parts, count, out_mac);
+    EVP_MAC_CTX_free(mac);
     return ok ? BERTH_OK : BERTH_E_NO_MEMORY;
+}
+
+/* ---- opening ---- */
+
+int32_t secrets_open(const char *data_path, struct secrets **out_secrets,
+                     struct berth_error *error) {
+    char path[PATH_MAX];
+    (void)snprintf(path, sizeof path, "%s/master.key", data_path);
+    struct secrets *secrets =
+        mmap(NULL, sizeof *secrets, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (secrets == MAP_FAILED) {
+        return base_error_memory(error);
+    }
+    /* Without the right to lock memory the key can be swapped out; that is the operator's choice.
+     */
+    (void)mlock(secrets, sizeof *secrets);
+    (void)madvise(secrets, sizeof *secrets, MADV_DONTDUMP);
+    int32_t code = load_key(secrets, path, error);
+    code = code ? code : name_key(secrets);
+    code = code ? code : prepare_macs(secrets, error);
+    if (code) {
+        secrets_close(secrets);
+        return code;
+    }
+    *out_secrets = secrets;
+    return BERTH_OK;
+}
+
+void secrets_close(struct secrets *secrets) {
+    if (secrets) {
+        for (size_t i = 0; i < SECRETS_PURPOSES; i++) {
+            EVP_MAC_CTX_free(secrets->macs[i]); /* wipes its key */
+        }
+        explicit_bzero(secrets, sizeof *secrets);
+        (void)munmap(secrets, sizeof *secrets);
+    }
 }

@@ -30,11 +30,11 @@ int32_t secrets_unseal(const struct secrets *secrets, struct berth_str context,
 
 #define SECRETS_MAC_SIZE 32u
 
-/*
- * HMAC-SHA-256 of the parts, each with its length before it, under a key that is derived from the
- * master key for a purpose.
- */
-int32_t secrets_mac(const struct secrets *secrets, const char *purpose,
+/* What codes are for; a key of its own is derived from the master key for each. */
+enum secrets_purpose { SECRETS_PEER, SECRETS_PEER_CLOCK, SECRETS_PURPOSES };
+
+/* HMAC-SHA-256 of the parts, each with its length before it, under the key of a purpose. */
+int32_t secrets_mac(const struct secrets *secrets, enum secrets_purpose purpose,
                     const struct berth_str *parts, uint32_t count,
                     unsigned char out_mac[SECRETS_MAC_SIZE]);
 

@@ -9,6 +9,7 @@ import http.client
 import json
 import os
 import random
+import signal
 import sys
 import tempfile
 import threading
@@ -299,6 +300,7 @@ def main():
     parser.add_argument("--seconds", type=float, default=300)
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # what was started is ended
     with tempfile.TemporaryDirectory() as folder:
         found, counts, harm = check(Path(folder), options.seconds, options.seed)
     print(f"{options.seconds:.0f} s: {counts}; harm: { {name: harm.count(name) for name in sorted(set(harm))} }")

@@ -17,8 +17,6 @@
 #include "base/utf8.h"
 #include "tests/fuzz/fuzz.h"
 
-/* What its header does not say, for it is between nodes alone. */
-#define PURPOSE "berth/peer/1"
 #define NAMES_MAX 8u
 #define MINUTE_MS ((int64_t)60 * 1000)
 /* Within it, now and how far ahead of it can be added. */
@@ -47,7 +45,7 @@ static void sign(const struct peer_request *request, struct berth_str time, stru
                  struct base_buf *out) {
     const struct berth_str parts[] = {request->method, request->path, time, who, request->body};
     unsigned char mac[SECRETS_MAC_SIZE];
-    FUZZ_CHECK(secrets_mac(keys[0], PURPOSE, parts, BASE_COUNT(parts), mac) == BERTH_OK);
+    FUZZ_CHECK(secrets_mac(keys[0], SECRETS_PEER, parts, BASE_COUNT(parts), mac) == BERTH_OK);
     base_buf_cstr(out, "v1 ");
     base_buf_str(out, time);
     base_buf_char(out, ' ');

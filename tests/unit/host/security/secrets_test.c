@@ -183,6 +183,30 @@ static void a_damaged_key_is_not_replaced(void **state) {
     }
 }
 
+/* Nodes of two versions of Berth make the same codes: computed by another program. */
+static void codes_are_as_they_were(void **state) {
+    static const char key[] = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=\n";
+    static const struct berth_str parts[] = {BERTH_STR_INIT("POST"), BERTH_STR_INIT(""),
+                                             BERTH_STR_INIT("/a")};
+    static const char *const codes[] = {
+        [SECRETS_PEER] = "b1dbaa12da5c0ffa84fc5bbb5ddc67d98a69f4649469294fc4becd47f9ddd56b",
+        [SECRETS_PEER_CLOCK] = "1466ce340690a0577986ef3ba5c8b24a8081347a15712c5422d091059cdc83ae",
+    };
+    char path[TEMP_MAX];
+    temp_write(temp_path(path, *state, "master.key"), key, sizeof key - 1);
+    struct secrets *secrets = open_secrets(*state);
+    for (int purpose = 0; purpose < SECRETS_PURPOSES; purpose++) {
+        unsigned char mac[SECRETS_MAC_SIZE];
+        char hex[2 * SECRETS_MAC_SIZE + 1];
+        assert_int_equal(secrets_mac(secrets, purpose, parts, BASE_COUNT(parts), mac), BERTH_OK);
+        for (size_t i = 0; i < sizeof mac; i++) {
+            (void)snprintf(hex + 2 * i, 3, "%02x", mac[i]);
+        }
+        assert_string_equal(hex, codes[purpose]);
+    }
+    secrets_close(secrets);
+}
+
 static void refuses_what_is_too_long(void **state) {
     struct secrets *secrets = open_secrets(*state);
     size_t len = ((size_t)1 << 20) + 1;
@@ -237,6 +261,7 @@ int main(void) {
         IN_FOLDER(refuses_what_is_no_sealed_text),
         IN_FOLDER(the_key_is_kept_for_its_owner_alone),
         IN_FOLDER(a_damaged_key_is_not_replaced),
+        IN_FOLDER(codes_are_as_they_were),
         IN_FOLDER(refuses_what_is_too_long),
         IN_FOLDER(survives_each_failed_allocation),
     };
