@@ -76,6 +76,7 @@ struct json_doc {
     struct json_node *nodes;
     uint32_t count;
     uint32_t cap;
+    uint32_t deepest; /* how many containers are within one another at most */
 };
 
 /* A place in a document. An absent value, as json_get gives for an unknown key, can be passed on.

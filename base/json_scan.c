@@ -236,6 +236,9 @@ static bool open_container(struct scan *s, enum json_type type) {
     uint64_t *word = &s->is_object[s->depth / 64];
     *word = type == JSON_OBJECT ? *word | bit : *word & ~bit;
     s->depth++;
+    if (s->doc && s->depth > s->doc->deepest) {
+        s->doc->deepest = s->depth;
+    }
     s->p++;
     return true;
 }
@@ -456,6 +459,7 @@ static bool run(struct json_doc *doc, struct berth_str text, uint32_t flags,
 bool json_parse(struct json_doc *doc, struct berth_str text, uint32_t flags,
                 struct json_error *error) {
     doc->count = 0;
+    doc->deepest = 0;
     doc->text = text;
     bool ok = run(doc, text, flags, error);
     if (!ok) {

@@ -134,6 +134,45 @@ static void a_file_that_cannot_be_read_on_is_no_shorter_one(void **state) {
     assert_int_equal(strncmp(error.message, "line 3: ", 8), 0);
 }
 
+static void nest(struct base_buf *out, int depth) {
+    base_buf_clear(out);
+    for (int i = 1; i < depth; i++) {
+        base_buf_cstr(out, "{\"a\":");
+    }
+    base_buf_cstr(out, "{}");
+    for (int i = 1; i < depth; i++) {
+        base_buf_char(out, '}');
+    }
+}
+
+/* What can be written can be exported, and imported again: a line is deeper than its document. */
+static void the_deepest_document_comes_in_and_out(void **state) {
+    enum { DEEPEST = 500 };
+    struct test_store *t = *state;
+    struct berth_error error = BASE_ERROR_INIT;
+    uint64_t count = 0;
+    BASE_BUF_AUTO source;
+    BASE_BUF_AUTO text;
+    base_buf_init(&source, 65536);
+    base_buf_init(&text, 65536);
+    declare_index(t->store, "a", "");
+    for (int depth = DEEPEST + 1; depth >= DEEPEST; depth--) {
+        nest(&source, depth);
+        struct berth_write write = make_write(BERTH_WRITE_PUT, "a", "1", "");
+        write.source = base_buf_view(&source);
+        assert_int_equal(store_write(t->store, &write, 1, NULL, &error),
+                         depth == DEEPEST ? BERTH_OK : BERTH_E_INVALID);
+    }
+    assert_non_null(strstr(error.message, "nested at most 500 deep"));
+    base_buf_cstr(&text, FIRST "{\"index\":\"a\",\"id\":\"1\",\"source\":");
+    base_buf_str(&text, base_buf_view(&source));
+    base_buf_cstr(&text, "}\n");
+    base_buf_char(&text, '\0');
+    assert_exported(t, text.ptr);
+    assert_int_equal(import(t, text.ptr, &count, &error), BERTH_OK);
+    assert_int_equal(count, 1);
+}
+
 /* A transaction of etcd takes either of them, and not both. */
 static void a_large_document_is_written_alone(void **state) {
     static const size_t sizes[] = {250000, 1400000};
@@ -165,6 +204,7 @@ int main(void) {
         WITH_STORE(a_line_that_is_none_is_named),
         WITH_STORE(a_file_begins_with_its_version),
         WITH_STORE(a_file_that_cannot_be_read_on_is_no_shorter_one),
+        WITH_STORE(the_deepest_document_comes_in_and_out),
         WITH_STORE(a_large_document_is_written_alone),
     };
     return cmocka_run_group_tests_name("host.store.transfer", tests, NULL, NULL);
