@@ -2,6 +2,7 @@
 """Fixtures of the tests with clusters."""
 import pytest
 from clusters import Cluster, Etcd
+from etcd_proxy import EtcdProxy
 
 
 @pytest.fixture(scope="module")
@@ -10,6 +11,14 @@ def etcd(tmp_path_factory):
     etcd = Etcd(tmp_path_factory.mktemp("etcd"))
     yield etcd
     etcd.kill()
+
+
+@pytest.fixture
+def proxy(etcd):
+    """What stands between the nodes and the etcd, for start_cluster(on=proxy)."""
+    proxy = EtcdProxy(etcd.members[0])
+    yield proxy
+    proxy.close()
 
 
 @pytest.fixture

@@ -11,7 +11,6 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from berth_process import BUILD, COMMAND, PATIENCE_S
 from clusters import Etcd
-from etcd_proxy import EtcdProxy
 from opensearchpy import TransportError
 from six_steps import PREFIX, answer_of
 from waiting import eventually
@@ -50,13 +49,6 @@ def own_etcd(tmp_path):
     yield start
     for etcd in started:
         etcd.kill()
-
-
-@pytest.fixture
-def proxy(etcd):
-    proxy = EtcdProxy(etcd.members[0])
-    yield proxy
-    proxy.close()
 
 
 def test_etcd_is_away(start_cluster, own_etcd, model_server):

@@ -6,9 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from berth_process import PATIENCE_S
-from etcd_proxy import EtcdProxy
 from opensearchpy import TransportError
-
 
 
 class Held:
@@ -23,13 +21,6 @@ class Held:
         if self.key in piece and b"request_delete_range" in piece and not self.has_come.is_set():
             self.has_come.set()
             assert self.may_go.wait(PATIENCE_S)
-
-
-@pytest.fixture
-def proxy(etcd):
-    proxy = EtcdProxy(etcd.members[0])
-    yield proxy
-    proxy.close()
 
 
 @pytest.fixture

@@ -111,11 +111,12 @@ struct berth_peers_v1 {
      * Has another node answer a request: it comes there with its user, method, path and body, with
      * the query parameters that the route registered, and with its headers but those that are of
      * the connection or that the host deals with itself (Accept, Authorization, Content-Type,
-     * encodings). What is answered, streamed as well, goes to the client. When this returns BERTH_OK the request is the host's until fn is called, which may be before
-     * it returns where the client has left. When it fails the request stays the plugin's.
-     * The plugin takes its on_cancel back before. STATE, whatever node is named: a request that
-     * came from another node, which goes no further; one that is forwarded already; a call that
-     * is not on the request's loop. NOT_FOUND: a node that does not exist, and this node itself.
+     * encodings). What is answered, streamed as well, goes to the client. When this returns
+     * BERTH_OK the request is the host's until fn is called, which may be before it returns where
+     * the client has left. When it fails the request stays the plugin's. The plugin takes its
+     * on_cancel back before. STATE, whatever node is named: a request that came from another node,
+     * which goes no further; one that is forwarded already; a call that is not on the request's
+     * loop. NOT_FOUND: a node that does not exist, and this node itself.
      * @thread loop
      * @state SERVING DRAINING
      * @owner consumes the request, unless fn gives it back; borrows user until fn was called
