@@ -528,7 +528,8 @@ static int32_t read_document(struct berth_str text, struct base_arena *arena,
         return base_error_memory(error);
     }
     memcpy(nodes, doc.nodes, doc.count * sizeof *nodes);
-    *out_doc = (struct json_doc){text, nodes, doc.count, doc.count};
+    *out_doc = (struct json_doc){
+        .text = text, .nodes = nodes, .count = doc.count, .cap = doc.count, .deepest = doc.deepest};
     return BERTH_OK;
 }
 
