@@ -7,15 +7,15 @@ from etcd_proxy import EtcdProxy
 
 @pytest.fixture(scope="module")
 def etcd(tmp_path_factory):
-    """One member, for all tests of a module."""
-    etcd = Etcd(tmp_path_factory.mktemp("etcd"))
+    """Three members, for all tests of a module."""
+    etcd = Etcd(tmp_path_factory.mktemp("etcd"), 3)
     yield etcd
     etcd.kill()
 
 
 @pytest.fixture
 def proxy(etcd):
-    """What stands between the nodes and the etcd, for start_cluster(on=proxy)."""
+    """What stands between the nodes and a member of the etcd, for start_cluster(on=proxy)."""
     proxy = EtcdProxy(etcd.members[0])
     yield proxy
     proxy.close()
