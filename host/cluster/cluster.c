@@ -217,8 +217,9 @@ static void tell_nodes(struct cluster *cluster, const struct berth_node *all, ui
     size_t len = names.len;
     base_buf_cstr(&names, "*");
     base_buf_str(&names, elected);
-    if (names.error || base_str_eq(base_buf_view(&names), base_buf_view(&cluster->seen))) {
-        return;
+    if (names.error || len == 0 ||
+        base_str_eq(base_buf_view(&names), base_buf_view(&cluster->seen))) {
+        return; /* before this node has registered there may be none */
     }
     LOG(cluster->options.log, BERTH_LOG_INFO, "nodes_changed",
         LOG_FIELD("nodes", base_str_slice(base_buf_view(&names), 0, len)),
