@@ -114,7 +114,13 @@ static void get_health(void *user, struct berth_request *request,
 
 /* ---- state ---- */
 
-static void put_state_nodes(void *user, const struct berth_node *nodes, uint32_t count) {
+/* Of what OpenSearch knows as well there is nothing to show here: it is of shards. */
+static const char *const state_metrics[] = {
+    "_all",     "version", "cluster_manager_node", "master_node",   "nodes",
+    "metadata", "blocks",  "routing_table",        "routing_nodes",
+};
+
+static void put_manager(void *user, const struct berth_node *nodes, uint32_t count) {
     struct base_buf *body = user;
     for (uint32_t i = 0; i < count; i++) {
         if (nodes[i].is_elected) {
@@ -122,6 +128,10 @@ static void put_state_nodes(void *user, const struct berth_node *nodes, uint32_t
             json_member_string(body, "master_node", nodes[i].id);
         }
     }
+}
+
+static void put_state_nodes(void *user, const struct berth_node *nodes, uint32_t count) {
+    struct base_buf *body = user;
     json_key(body, "nodes");
     json_open_object(body);
     for (uint32_t i = 0; i < count; i++) {
@@ -169,21 +179,45 @@ static bool put_metadata(const struct rest_context *context, struct base_buf *bo
 
 static void reply_memory(struct berth_request *request);
 
+static void refuse_metrics(struct berth_request *request, struct berth_str metrics) {
+    struct berth_error error = BASE_ERROR_INIT;
+    BASE_BUF_AUTO known;
+    base_buf_init(&known, 1024);
+    for (size_t i = 0; i < BASE_COUNT(state_metrics); i++) {
+        base_buf_format(&known, "%s%s", i ? ", " : "", state_metrics[i]);
+    }
+    (void)base_error(&error, BERTH_E_INVALID,
+                     "[" BASE_FMT "] are not metrics of the state, which are [" BASE_FMT "]",
+                     BASE_ARG(metrics), BASE_ARG(base_buf_view(&known)));
+    (void)router_reply_error(request, &error);
+}
+
 /* What a client of OpenSearch reads of it: who is there, and the settings. */
 static void get_state(void *user, struct berth_request *request,
                       const struct berth_request_view *view) {
     const struct rest_context *context = user;
     struct store_stats stats;
-    (void)view;
+    struct berth_str metrics = view->param_count ? view->params[0] : base_str("", 0);
+    if (!rest_knows(metrics, state_metrics, BASE_COUNT(state_metrics))) {
+        refuse_metrics(request, metrics);
+        return;
+    }
     BASE_BUF_AUTO body;
     base_buf_init(&body, BASE_BUF_MAX_DEFAULT);
     store_stats(context->store, &stats);
     json_open_object(&body);
     json_member_string(&body, "cluster_name", context->cluster_name);
     json_member_cstr(&body, "cluster_uuid", context->cluster_uuid);
-    json_member_u64(&body, "version", stats.last_seq_no);
-    nodes_read(context->nodes, put_state_nodes, &body);
-    bool ok = put_metadata(context, &body);
+    if (rest_wants(metrics, "version")) {
+        json_member_u64(&body, "version", stats.last_seq_no);
+    }
+    if (rest_wants(metrics, "cluster_manager_node") || rest_wants(metrics, "master_node")) {
+        nodes_read(context->nodes, put_manager, &body);
+    }
+    if (rest_wants(metrics, "nodes")) {
+        nodes_read(context->nodes, put_state_nodes, &body);
+    }
+    bool ok = !rest_wants(metrics, "metadata") || put_metadata(context, &body);
     json_close_object(&body);
     if (ok) {
         router_reply_json(request, 200, &body);
@@ -386,6 +420,10 @@ int32_t rest_add_cluster(struct route_set *set, struct rest_context *context,
          get_health, health_query},
         {"GET", "/_cluster/state", BERTH_ROUTE_WORKER, BERTH_BODY_NONE, "cluster:monitor/state",
          get_state, state_query},
+        {"GET", "/_cluster/state/{metric}", BERTH_ROUTE_WORKER, BERTH_BODY_NONE,
+         "cluster:monitor/state", get_state, state_query},
+        {"GET", "/_cluster/state/{metric}/{index}", BERTH_ROUTE_WORKER, BERTH_BODY_NONE,
+         "cluster:monitor/state", get_state, state_query},
         {"GET", "/_cluster/settings", BERTH_ROUTE_WORKER, BERTH_BODY_NONE, "cluster:monitor/state",
          get_settings, settings_query},
         {"PUT", "/_cluster/settings", BERTH_ROUTE_WORKER, BERTH_BODY_ALLOWED,

@@ -15,19 +15,6 @@
 
 static const char *const kinds[] = {[NODE_INFO] = "info", [NODE_STATS] = "stats"};
 
-bool node_facts_wants(struct berth_str metrics, const char *metric) {
-    struct berth_str name;
-    if (metrics.len == 0) {
-        return true;
-    }
-    while (base_str_split(&metrics, ',', &name)) {
-        if (base_str_is(name, metric) || base_str_is(name, "_all")) {
-            return true;
-        }
-    }
-    return false;
-}
-
 /* ---- info ---- */
 
 static void put_os(const struct rest_context *context, struct base_buf *out) {
@@ -168,14 +155,14 @@ void node_facts_put(const struct rest_context *context, enum node_facts_kind kin
         put_build(context, out);
     }
     for (size_t i = 0; i < BASE_COUNT(facts_table); i++) {
-        if (facts_table[i].kind == kind && node_facts_wants(metrics, facts_table[i].metric)) {
+        if (facts_table[i].kind == kind && rest_wants(metrics, facts_table[i].metric)) {
             json_key(out, facts_table[i].metric);
             json_open_object(out);
             facts_table[i].put(context, out);
             json_close_object(out);
         }
     }
-    if (kind == NODE_INFO && node_facts_wants(metrics, "plugins")) {
+    if (kind == NODE_INFO && rest_wants(metrics, "plugins")) {
         json_key(out, "plugins");
         json_open_array(out);
         plugins_each(context->plugins, put_plugin, out);

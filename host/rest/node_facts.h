@@ -17,9 +17,6 @@ enum node_facts_kind {
     NODE_STATS, /* what it counts and measures */
 };
 
-/* Metrics by their names, with commas between; empty: all. */
-bool node_facts_wants(struct berth_str metrics, const char *metric);
-
 /* Puts an object of what this node tells. */
 void node_facts_put(const struct rest_context *context, enum node_facts_kind kind,
                     struct berth_str metrics, struct base_buf *out);

@@ -13,20 +13,6 @@ static const char *const metric_names[] = {
     "transport", "http",     "plugins", "ingest",  "indices", "fs",
 };
 
-static bool is_metric_list(struct berth_str text) {
-    struct berth_str name;
-    while (base_str_split(&text, ',', &name)) {
-        bool known = false;
-        for (size_t i = 0; i < BASE_COUNT(metric_names); i++) {
-            known |= base_str_is(name, metric_names[i]);
-        }
-        if (!known) {
-            return false;
-        }
-    }
-    return true;
-}
-
 /* Ids, names, patterns, _local, _all; a role as ml:true. */
 static bool node_matches(const struct berth_node *node, struct berth_str filter) {
     struct berth_str one;
@@ -93,7 +79,7 @@ static void put_members(struct json_value object, struct base_buf *body) {
 
 /* Of a node that does not answer, what the cluster knows of it. */
 static void put_known(const struct shown *s, struct base_buf *body) {
-    if (!node_facts_wants(s->metrics, "plugins")) {
+    if (!rest_wants(s->metrics, "plugins")) {
         return;
     }
     json_key(body, "plugins");
@@ -235,7 +221,8 @@ static void get_nodes(void *user, struct berth_request *request,
     struct berth_str first = param(view, 0);
     struct berth_str list = param(view, 1);
     /* _nodes/http asks for a metric, _nodes/somebody for a node. */
-    bool metric = list.len == 0 && first.len && is_metric_list(first);
+    bool metric =
+        list.len == 0 && first.len && rest_knows(first, metric_names, BASE_COUNT(metric_names));
     reply_nodes(user, request, metric ? base_str("", 0) : first, metric ? first : list, &info_view);
 }
 

@@ -49,3 +49,30 @@ struct berth_str rest_host_of(struct berth_str address) {
     }
     return address;
 }
+
+bool rest_knows(struct berth_str metrics, const char *const *names, size_t count) {
+    struct berth_str name;
+    while (metrics.len && base_str_split(&metrics, ',', &name)) {
+        bool known = false;
+        for (size_t i = 0; i < count; i++) {
+            known |= base_str_is(name, names[i]);
+        }
+        if (!known) {
+            return false;
+        }
+    }
+    return true;
+}
+
+bool rest_wants(struct berth_str metrics, const char *metric) {
+    struct berth_str name;
+    if (metrics.len == 0) {
+        return true;
+    }
+    while (base_str_split(&metrics, ',', &name)) {
+        if (base_str_is(name, metric) || base_str_is(name, "_all")) {
+            return true;
+        }
+    }
+    return false;
+}

@@ -44,6 +44,11 @@ int32_t rest_add_routes(struct route_set *set, struct rest_context *context,
 
 /* ---- for the files of this folder ---- */
 
+/* Metrics of a path, with commas between: whether all are of these names. */
+bool rest_knows(struct berth_str metrics, const char *const *names, size_t count);
+/* Whether they have one of them, or are empty or _all, which means each. */
+bool rest_wants(struct berth_str metrics, const char *metric);
+
 struct rest_route {
     const char *method;
     const char *path;
