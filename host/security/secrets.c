@@ -20,9 +20,9 @@
 /* The longest text that is sealed. */
 #define PLAIN_MAX (1 << 20)
 
-/* One page of its own, locked, so that the key is neither swapped nor in a core dump. */
 struct secrets {
-    unsigned char key[KEY_SIZE];
+    /* On a page of its own, locked, so that it is neither swapped nor in a core dump. */
+    unsigned char *key;
     char key_id[KEY_ID_LENGTH + 1];
     EVP_MAC_CTX *macs[SECRETS_PURPOSES]; /* with the key of each in it; they are only copied */
 };
@@ -258,20 +258,27 @@ int32_t secrets_mac(const struct secrets *secrets, enum secrets_purpose purpose,
 
 /* ---- opening ---- */
 
+/* Without the right to lock memory the key can be swapped out; that is the operator's choice. */
+static unsigned char *make_page(void) {
+    void *page = mmap(NULL, KEY_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (page == MAP_FAILED) {
+        return NULL;
+    }
+    (void)mlock(page, KEY_SIZE);
+    (void)madvise(page, KEY_SIZE, MADV_DONTDUMP);
+    return page;
+}
+
 int32_t secrets_open(const char *data_path, struct secrets **out_secrets,
                      struct berth_error *error) {
     char path[PATH_MAX];
     (void)snprintf(path, sizeof path, "%s/master.key", data_path);
-    struct secrets *secrets =
-        mmap(NULL, sizeof *secrets, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (secrets == MAP_FAILED) {
+    struct secrets *secrets = calloc(1, sizeof *secrets);
+    if (!secrets) {
         return base_error_memory(error);
     }
-    /* Without the right to lock memory the key can be swapped out; that is the operator's choice.
-     */
-    (void)mlock(secrets, sizeof *secrets);
-    (void)madvise(secrets, sizeof *secrets, MADV_DONTDUMP);
-    int32_t code = load_key(secrets, path, error);
+    secrets->key = make_page();
+    int32_t code = secrets->key ? load_key(secrets, path, error) : base_error_memory(error);
     code = code ? code : name_key(secrets);
     code = code ? code : prepare_macs(secrets, error);
     if (code) {
@@ -283,11 +290,15 @@ int32_t secrets_open(const char *data_path, struct secrets **out_secrets,
 }
 
 void secrets_close(struct secrets *secrets) {
-    if (secrets) {
-        for (size_t i = 0; i < SECRETS_PURPOSES; i++) {
-            EVP_MAC_CTX_free(secrets->macs[i]); /* wipes its key */
-        }
-        explicit_bzero(secrets, sizeof *secrets);
-        (void)munmap(secrets, sizeof *secrets);
+    if (!secrets) {
+        return;
     }
+    for (size_t i = 0; i < SECRETS_PURPOSES; i++) {
+        EVP_MAC_CTX_free(secrets->macs[i]); /* wipes its key */
+    }
+    if (secrets->key) {
+        explicit_bzero(secrets->key, KEY_SIZE);
+        (void)munmap(secrets->key, KEY_SIZE);
+    }
+    free(secrets);
 }

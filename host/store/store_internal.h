@@ -70,6 +70,10 @@ struct store {
     _Atomic uint64_t searches;
 };
 
+/* How deep a document is nested at most: it is read again within answers of searches and lines of
+ * an export. */
+#define STORE_DEPTH_MAX (JSON_DEPTH_MAX - 12u)
+
 /* What an index and a document can be called; a slash parts the two in etcd. */
 bool store_is_index_name(struct berth_str name);
 bool store_is_id(struct berth_str id);

@@ -145,6 +145,10 @@ static int32_t read_document(struct json_doc *doc, struct berth_str text, struct
         !json_is(source, JSON_OBJECT)) {
         return base_error(error, BERTH_E_PARSE, "it has not [index], [id] and an object [source]");
     }
+    if (doc->deepest > STORE_DEPTH_MAX + 1) { /* the line's own object is one more */
+        return base_error(error, BERTH_E_PARSE, "[source] is nested at most %u deep",
+                          STORE_DEPTH_MAX);
+    }
     struct document document = {.source = json_raw(source)};
     if (!json_string(index, arena, &document.index) || !json_string(id, arena, &document.id)) {
         return base_error_memory(error);

@@ -10,8 +10,6 @@
 
 /* A document's source, as text. */
 #define SOURCE_MAX ((uint64_t)32 << 20)
-/* Of a document alone: it is read again within answers of searches and lines of an export. */
-#define DEPTH_MAX (JSON_DEPTH_MAX - 12u)
 
 bool store_is_id(struct berth_str id) {
     return id.len > 0 && id.len <= BERTH_ID_MAX;
@@ -44,10 +42,10 @@ int32_t store_check_write(struct store *store, struct store_change *p, struct be
     if (!json_is(json_root(&p->doc), JSON_OBJECT)) {
         return base_error(error, BERTH_E_INVALID, "a document is a JSON object");
     }
-    return p->doc.deepest <= DEPTH_MAX || p->is_replica
+    return p->doc.deepest <= STORE_DEPTH_MAX || p->is_replica
                ? BERTH_OK
                : base_error(error, BERTH_E_INVALID, "a document is nested at most %u deep",
-                            DEPTH_MAX);
+                            STORE_DEPTH_MAX);
 }
 
 static int32_t look_up(struct store *store, struct store_change *p, struct berth_error *error) {

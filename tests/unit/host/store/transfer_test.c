@@ -171,6 +171,14 @@ static void the_deepest_document_comes_in_and_out(void **state) {
     assert_exported(t, text.ptr);
     assert_int_equal(import(t, text.ptr, &count, &error), BERTH_OK);
     assert_int_equal(count, 1);
+    nest(&source, DEEPEST + 1);
+    base_buf_clear(&text);
+    base_buf_cstr(&text, FIRST "{\"index\":\"a\",\"id\":\"2\",\"source\":");
+    base_buf_str(&text, base_buf_view(&source));
+    base_buf_cstr(&text, "}\n");
+    base_buf_char(&text, '\0');
+    assert_int_equal(import(t, text.ptr, &count, &error), BERTH_E_PARSE);
+    assert_non_null(strstr(error.message, "line 2: [source] is nested at most 500 deep"));
 }
 
 /* A transaction of etcd takes either of them, and not both. */
