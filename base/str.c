@@ -152,3 +152,12 @@ uint64_t base_str_hash(struct berth_str s) {
     }
     return hash ^ (hash >> 29);
 }
+
+void base_hex(const unsigned char *bytes, size_t len, char *out) {
+    static const char digits[] = "0123456789abcdef";
+    for (size_t i = 0; i < len; i++) {
+        out[2 * i] = digits[bytes[i] >> 4];
+        out[2 * i + 1] = digits[bytes[i] & 15];
+    }
+    out[2 * len] = '\0';
+}

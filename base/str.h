@@ -85,6 +85,9 @@ bool base_str_glob_single(struct berth_str pattern, struct berth_str text);
 bool base_str_i64(struct berth_str s, int64_t *out_value);
 bool base_str_f64(struct berth_str s, double *out_value);
 
+/* Bytes in lower-case hexadecimal, zero-terminated; out has room for 2 * len + 1. */
+void base_hex(const unsigned char *bytes, size_t len, char *out);
+
 /* Spread for hash tables whose keys no attacker chooses. */
 uint64_t base_str_hash(struct berth_str s);
 

@@ -159,8 +159,6 @@ int32_t file_sha256(const char *path, char *out_hex, struct berth_error *error) 
     if (!ok) {
         return base_error_memory(error);
     }
-    for (unsigned int i = 0; i < len; i++) {
-        (void)snprintf(out_hex + 2 * (size_t)i, 3, "%02x", hash[i]);
-    }
+    base_hex(hash, len, out_hex);
     return BERTH_OK;
 }

@@ -34,15 +34,6 @@ static bool is_kept_here(struct berth_str name) {
     return false;
 }
 
-static bool is_registered(const struct route *route, struct berth_str name) {
-    for (uint32_t i = 0; i < route->def.query_count; i++) {
-        if (base_str_eq(name, route->def.query[i])) {
-            return true;
-        }
-    }
-    return false;
-}
-
 static bool is_unreserved(char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
            c == '.' || c == '_' || c == '~';
@@ -64,7 +55,7 @@ void pass_on_put_target(const struct berth_request *request, struct base_buf *ou
     base_buf_str(out, target->path);
     for (uint32_t i = 0; i < target->parameter_count; i++) {
         const struct target_parameter *parameter = &target->parameters[i];
-        if (is_registered(request->route, parameter->name)) {
+        if (route_has_parameter(request->route, parameter->name)) {
             base_buf_char(out, before);
             put_encoded(parameter->name, out);
             base_buf_cstr(out, parameter->has_value ? "=" : "");

@@ -292,3 +292,12 @@ void route_table_match(const struct route_table *table, const struct target *tar
         (void)find(&search, &table->root, 0);
     }
 }
+
+bool route_has_parameter(const struct route *route, struct berth_str name) {
+    for (uint32_t i = 0; i < route->def.query_count; i++) {
+        if (base_str_eq(name, route->def.query[i])) {
+            return true;
+        }
+    }
+    return false;
+}

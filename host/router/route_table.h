@@ -72,4 +72,7 @@ struct route_match {
 void route_table_match(const struct route_table *table, const struct target *target,
                        struct berth_str method, struct route_match *out_match);
 
+/* Whether it registered a query parameter of that name. */
+bool route_has_parameter(const struct route *route, struct berth_str name);
+
 #endif

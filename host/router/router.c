@@ -232,12 +232,7 @@ static bool is_known_parameter(const struct route *route, struct berth_str name)
             return true;
         }
     }
-    for (uint32_t i = 0; i < route->def.query_count; i++) {
-        if (base_str_eq(name, route->def.query[i])) {
-            return true;
-        }
-    }
-    return false;
+    return route_has_parameter(route, name);
 }
 
 static int32_t check_parameters(struct berth_request *request, struct berth_error *error) {

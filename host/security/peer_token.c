@@ -17,11 +17,9 @@ static int32_t mac_hex(const struct secrets *secrets, enum secrets_purpose purpo
                        const struct berth_str *parts, uint32_t count, char out[HEX_SIZE + 1]) {
     unsigned char mac[SECRETS_MAC_SIZE];
     int32_t code = secrets_mac(secrets, purpose, parts, count, mac);
-    for (size_t i = 0; i < sizeof mac && !code; i++) {
-        out[2 * i] = "0123456789abcdef"[mac[i] >> 4];
-        out[2 * i + 1] = "0123456789abcdef"[mac[i] & 15];
+    if (!code) {
+        base_hex(mac, sizeof mac, out);
     }
-    out[HEX_SIZE] = '\0';
     return code;
 }
 

@@ -33,9 +33,7 @@ static int32_t name_key(struct secrets *secrets) {
     if (EVP_Digest(secrets->key, KEY_SIZE, hash, &len, EVP_sha256(), NULL) != 1) {
         return BERTH_E_INTERNAL;
     }
-    for (int i = 0; i < KEY_ID_LENGTH / 2; i++) {
-        (void)snprintf(secrets->key_id + 2 * (size_t)i, 3, "%02x", hash[i]);
-    }
+    base_hex(hash, KEY_ID_LENGTH / 2, secrets->key_id);
     return BERTH_OK;
 }
 

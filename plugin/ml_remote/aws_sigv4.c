@@ -9,7 +9,6 @@
 #define HASH_BYTES 32
 #define QUERY_PARTS_MAX 256u
 
-static const char hex_lower[] = "0123456789abcdef";
 static const char hex_upper[] = "0123456789ABCDEF";
 
 struct signing {
@@ -34,11 +33,7 @@ static int32_t hash_hex(const void *bytes, size_t len, char out[2 * HASH_BYTES +
     if (EVP_Digest(bytes, len, hash, &size, EVP_sha256(), NULL) != 1 || size != HASH_BYTES) {
         return BERTH_E_INTERNAL;
     }
-    for (size_t i = 0; i < HASH_BYTES; i++) {
-        out[2 * i] = hex_lower[hash[i] >> 4];
-        out[2 * i + 1] = hex_lower[hash[i] & 15];
-    }
-    out[2 * HASH_BYTES] = '\0';
+    base_hex(hash, HASH_BYTES, out);
     return BERTH_OK;
 }
 
@@ -284,11 +279,7 @@ static int32_t sign(struct signing *s, const char *request_hash, struct base_buf
     if (!ok) {
         return base_error_memory(s->error);
     }
-    for (size_t i = 0; i < HASH_BYTES; i++) {
-        out[2 * i] = hex_lower[key[i] >> 4];
-        out[2 * i + 1] = hex_lower[key[i] & 15];
-    }
-    out[2 * HASH_BYTES] = '\0';
+    base_hex(key, HASH_BYTES, out);
     return BERTH_OK;
 }
 

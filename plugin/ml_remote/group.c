@@ -14,9 +14,7 @@ int32_t ml_group_name_id(struct berth_str name, char out_id[ML_NAME_ID_LENGTH + 
         1) {
         return base_error_memory(error);
     }
-    for (unsigned int i = 0; i < len; i++) {
-        (void)snprintf(out_id + 2 * (size_t)i, 3, "%02x", digest[i]);
-    }
+    base_hex(digest, len, out_id);
     return BERTH_OK;
 }
 

@@ -196,6 +196,16 @@ static void hashes_equal_texts_alike(void **state) {
     assert_true(base_str_hash(BERTH_STR("")) == base_str_hash(base_cstr(NULL)));
 }
 
+static void writes_bytes_as_hexadecimal(void **state) {
+    (void)state;
+    static const unsigned char bytes[] = {0x00, 0x0f, 0xa5, 0xff};
+    char out[2 * sizeof bytes + 1];
+    base_hex(bytes, sizeof bytes, out);
+    assert_string_equal(out, "000fa5ff");
+    base_hex(bytes, 0, out);
+    assert_string_equal(out, "");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(orders_by_bytes),
@@ -207,6 +217,7 @@ int main(void) {
         cmocka_unit_test(matches_globs),
         cmocka_unit_test(reads_whole_numbers),
         cmocka_unit_test(reads_floating_numbers),
+        cmocka_unit_test(writes_bytes_as_hexadecimal),
         cmocka_unit_test(hashes_equal_texts_alike),
     };
     return cmocka_run_group_tests_name("base.str", tests, NULL, NULL);
